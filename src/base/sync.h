@@ -1,0 +1,45 @@
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+namespace xet {
+
+/// A value that can only be reached with its mutex held: `state.lock()->count++`.
+/// For waiting, keep the guard: `auto guard = state.lock(); guard.wait(cv, [&] { return guard->ready; });`
+template <class T>
+class Sync {
+ public:
+  template <class... Args>
+  explicit Sync(Args&&... args) : value_(std::forward<Args>(args)...) {}
+
+  class Guard {
+   public:
+    T* operator->() { return value_; }
+    T& operator*() { return *value_; }
+    template <class Predicate>
+    void wait(std::condition_variable& cv, Predicate predicate) {
+      cv.wait(lock_, std::move(predicate));
+    }
+    /// False when `until` passed and the predicate still does not hold.
+    template <class TimePoint, class Predicate>
+    bool wait_until(std::condition_variable& cv, TimePoint until, Predicate predicate) {
+      return cv.wait_until(lock_, until, std::move(predicate));
+    }
+
+   private:
+    friend class Sync;
+    Guard(std::mutex& mutex, T& value) : lock_(mutex), value_(&value) {}
+    std::unique_lock<std::mutex> lock_;
+    T* value_;
+  };
+
+  Guard lock() { return Guard(mutex_, value_); }
+
+ private:
+  std::mutex mutex_;
+  T value_;
+};
+
+}  // namespace xet

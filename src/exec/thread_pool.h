@@ -1,0 +1,63 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <thread>
+#include <vector>
+
+#include "base/sync.h"
+#include "base/unique_function.h"
+
+namespace xet::exec {
+
+using Task = UniqueFunction<void()>;
+
+/// Work that frees memory (send, compress, write) runs before work that takes it (read, fetch): what keeps a
+/// small memory cap free of deadlock also keeps it full of useful work.
+enum class Priority : uint8_t { kFreesMemory, kTakesMemory };
+
+/// A fixed set of threads that run tasks, oldest first within a priority. Tasks do not throw. submit() never
+/// blocks and may be called from any thread, also from tasks. The destructor runs what is queued, then joins.
+class ThreadPool {
+ public:
+  /// `n_threads` 0 means one per core that this process may use.
+  explicit ThreadPool(size_t n_threads = 0);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  void submit(Task task, Priority priority = Priority::kFreesMemory);
+  size_t size() const { return threads_.size(); }
+
+  /// Cores this process may run on (its affinity mask), at least 1.
+  static size_t usable_cores();
+
+ private:
+  struct Queues {
+    std::deque<Task> by_priority[2];
+    bool closing = false;
+  };
+  void run();
+
+  Sync<Queues> queues_;
+  std::condition_variable wake_;
+  std::vector<std::jthread> threads_;
+};
+
+/// Runs its tasks one at a time, in the order they were posted, on the threads of a pool: state that only one
+/// strand touches needs no lock. A value handle; copies share the queue. Tasks must be short and must not
+/// block. post() may be called from any thread. Tasks may still run after the last handle is gone; the pool
+/// must outlive them.
+class Strand {
+ public:
+  explicit Strand(ThreadPool& pool);
+  void post(Task task) const;
+
+ private:
+  struct State;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace xet::exec

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+
+#include "base/bytes.h"
+#include "xet/hash.h"
+
+namespace xet::hash {
+
+/// SHA-256, fed piece by piece (OpenSSL, with the CPU's SHA instructions where it has them). Not thread-safe;
+/// may move between threads.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(Sha256&&) noexcept;
+  Sha256& operator=(Sha256&&) noexcept;
+
+  void update(ByteSpan bytes);
+  /// The digest of everything fed; the object is spent afterwards. Its hex() is the ordinary SHA-256 hex, its
+  /// raw() is what a shard's metadata record holds (each 8-byte group of the digest reversed).
+  Sha256Digest finish();
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+Sha256Digest sha256(ByteSpan bytes);
+
+}  // namespace xet::hash
