@@ -1,0 +1,164 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "base/bytes.h"
+#include "xet/result.h"
+
+namespace xet::io {
+
+/// What stat tells of an open file, as far as we care.
+struct FileInfo {
+  uint64_t size_bytes = 0;
+  int64_t mtime_ns = 0;  ///< since the epoch
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  bool is_regular = false;
+
+  friend bool operator==(const FileInfo&, const FileInfo&) = default;
+};
+
+/// The system calls that File makes, so that tests can put faults (short writes, EINTR, ENOSPC, failing
+/// fsync) between. Each works like its namesake and sets errno.
+class SystemCalls {
+ public:
+  virtual ~SystemCalls() = default;
+  virtual ssize_t pread(int fd, void* buffer, size_t n, off_t offset);
+  virtual ssize_t read(int fd, void* buffer, size_t n);
+  virtual ssize_t pwritev(int fd, const struct iovec* pieces, int n_pieces, off_t offset);
+  virtual int fsync(int fd);
+};
+
+/// Puts `calls` in the place of the system calls of all Files, process-wide, until destroyed. For tests; set
+/// up before the threads under test start.
+class ScopedSystemCalls {
+ public:
+  explicit ScopedSystemCalls(SystemCalls& calls);
+  ~ScopedSystemCalls();
+  ScopedSystemCalls(const ScopedSystemCalls&) = delete;
+  ScopedSystemCalls& operator=(const ScopedSystemCalls&) = delete;
+
+ private:
+  SystemCalls* previous_;
+};
+
+/// An open file; closes it in the destructor. Errors are kIo with path and errno text (kNotFound for a
+/// missing file). Reads and writes at positions may be used from several threads at once.
+class File {
+ public:
+  File() = default;
+  ~File();
+  File(File&& other) noexcept;
+  File& operator=(File&& other) noexcept;
+
+  static Result<File> open_read(const std::filesystem::path& path);
+  /// Creates the file; kIo when it exists already.
+  static Result<File> create_new(const std::filesystem::path& path, mode_t mode = 0666);
+
+  bool is_open() const { return fd_ >= 0; }
+  int fd() const { return fd_; }
+  const std::filesystem::path& path() const { return path_; }
+  Result<FileInfo> info() const;
+
+  /// Reads up to `into.size()` bytes at `offset`; fewer only at the end of the file. EINTR and short reads
+  /// are handled.
+  Result<size_t> read_at(uint64_t offset, MutableByteSpan into) const;
+  /// Reads exactly `into.size()` bytes; kCorruption when the file ends before.
+  Status read_exactly_at(uint64_t offset, MutableByteSpan into) const;
+  /// The same from the current position, for pipes: up to `into.size()` bytes, fewer only at the end.
+  Result<size_t> read_some(MutableByteSpan into) const;
+
+  /// Writes everything, whatever the system's limits on pieces and lengths; short writes and EINTR are
+  /// handled.
+  Status write_at(uint64_t offset, ByteSpan bytes) const;
+  Status write_at(uint64_t offset, std::span<const ByteSpan> pieces) const;
+
+  /// Reserves space so that a full disk shows early. Not supported by the file system: succeeds.
+  Status reserve(uint64_t size_bytes) const;
+  Status truncate(uint64_t size_bytes) const;
+  /// Asks the kernel to start writing dirty pages of the range, without waiting. Only a hint.
+  void start_writeback(uint64_t offset, uint64_t size_bytes) const;
+  Status sync() const;
+  /// Closes and reports what close() says.
+  Status close();
+
+ private:
+  File(int fd, std::filesystem::path path) : fd_(fd), path_(std::move(path)) {}
+  int fd_ = -1;
+  std::filesystem::path path_;
+};
+
+/// kIo (kNotFound for ENOENT) with "what PATH: errno text".
+tl::unexpected<Error> fail_errno(std::string_view what, const std::filesystem::path& path, int error_number);
+
+Status create_directories(const std::filesystem::path& path);
+/// Makes renames and removals inside `directory` survive a power failure.
+Status sync_directory(const std::filesystem::path& directory);
+Result<ByteVector> read_file(const std::filesystem::path& path, uint64_t max_bytes);
+Status remove_file(const std::filesystem::path& path);  ///< a missing file is fine
+
+/// A file that gets its name only when it is complete: written beside the destination as
+/// ".NAME.RANDOM.xet-tmp", then fsync + rename. Destroyed without publish() it is removed. A leftover of a
+/// killed process is found by its form: is_temp_name().
+///
+///     XET_TRY(auto out, AtomicFile::create(dir / "model.bin"));
+///     XET_TRY_STATUS(out.file().write_at(0, bytes));
+///     XET_TRY_STATUS(out.publish(Durability::kFull));
+class AtomicFile {
+ public:
+  enum class Durability : uint8_t {
+    kRename,  ///< never seen half-written by a running machine; content may be lost with the power
+    kFile,    ///< content on disk before the name; the name itself may be lost with the power
+    kFull,    ///< content and name on disk when publish() returns
+  };
+  enum class IfExists : uint8_t { kReplace, kKeep };
+
+  static Result<AtomicFile> create(const std::filesystem::path& destination);
+  AtomicFile(AtomicFile&&) noexcept = default;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  const File& file() const { return file_; }
+  const std::filesystem::path& destination() const { return destination_; }
+  /// Gives the file its name. With kKeep and an existing destination the temp file is dropped; returns
+  /// whether the destination is now ours.
+  Result<bool> publish(Durability durability, IfExists if_exists = IfExists::kReplace);
+
+  static bool is_temp_name(const std::filesystem::path& name);
+
+ private:
+  AtomicFile(File file, std::filesystem::path destination)
+      : file_(std::move(file)), destination_(std::move(destination)) {}
+  File file_;
+  std::filesystem::path destination_;
+};
+
+/// create + write + publish.
+Status write_file_atomically(const std::filesystem::path& destination, ByteSpan bytes,
+                             AtomicFile::Durability durability);
+
+/// Read-only memory map of a whole file. The file must not shrink while mapped: use it only for files that
+/// are replaced by rename, never written in place.
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const std::filesystem::path& path);
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+  ByteSpan bytes() const { return bytes_; }
+
+ private:
+  explicit MappedFile(ByteSpan bytes) : bytes_(bytes) {}
+  ByteSpan bytes_;
+};
+
+/// 64 random bits as 16 hex digits, for names of temporary files.
+std::string random_name();
+
+}  // namespace xet::io
