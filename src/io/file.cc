@@ -32,7 +32,7 @@ ssize_t SystemCalls::pread(int fd, void* buffer, size_t n, off_t offset) {
 ssize_t SystemCalls::read(int fd, void* buffer, size_t n) {
   return ::read(fd, buffer, n);
 }
-ssize_t SystemCalls::pwritev(int fd, const struct iovec* pieces, int n_pieces, off_t offset) {
+ssize_t SystemCalls::pwritev(int fd, const ::iovec* pieces, int n_pieces, off_t offset) {
   return ::pwritev(fd, pieces, n_pieces, offset);
 }
 int SystemCalls::fsync(int fd) {
@@ -155,7 +155,7 @@ Status File::write_at(uint64_t offset, ByteSpan bytes) const {
 }
 
 Status File::write_at(uint64_t offset, std::span<const ByteSpan> pieces) const {
-  std::vector<struct iovec> batch;
+  std::vector<::iovec> batch;
   batch.reserve(std::min(pieces.size(), kMaxPiecesPerCall));
   size_t first = 0;    // first piece not completely written
   size_t skipped = 0;  // bytes of it that are

@@ -11,6 +11,8 @@
 #include "base/bytes.h"
 #include "xet/result.h"
 
+struct iovec;  // <sys/uio.h>
+
 namespace xet::io {
 
 /// What stat tells of an open file, as far as we care.
@@ -31,7 +33,7 @@ class SystemCalls {
   virtual ~SystemCalls() = default;
   virtual ssize_t pread(int fd, void* buffer, size_t n, off_t offset);
   virtual ssize_t read(int fd, void* buffer, size_t n);
-  virtual ssize_t pwritev(int fd, const struct iovec* pieces, int n_pieces, off_t offset);
+  virtual ssize_t pwritev(int fd, const ::iovec* pieces, int n_pieces, off_t offset);
   virtual int fsync(int fd);
 };
 
