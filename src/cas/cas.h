@@ -60,18 +60,29 @@ struct Reconstruction {
   /// Bytes of the first term that lie before the range that was asked for.
   uint64_t offset_into_first_term = 0;
   std::vector<Term> terms;
-  /// For each xorb the ranges that hold its terms: sorted by chunk, not overlapping.
+  /// For each xorb the ranges that hold its terms: sorted by chunk, not overlapping. Every term lies inside
+  /// exactly one of them (ranges that touch are merged, none is split); a range may serve many terms.
   std::unordered_map<XorbHash, std::vector<FetchRange>> fetches;
+};
+
+/// Receives the bytes of one fetch, in order, at its own pace: memory stays with the receiver, however long
+/// the range. The sender calls it from one thread at a time and keeps it alive until the fetch's callback.
+class FetchSink {
+ public:
+  virtual ~FetchSink() = default;
+  /// Where the next bytes go: at least one byte long, valid until filled(). Empty when there is no memory
+  /// now; then `resume` is called exactly once, later and from any thread, and the sender asks again.
+  /// `resume` must be short.
+  virtual MutableByteSpan room(UniqueFunction<void()> resume) = 0;
+  /// The first `n_bytes` (at least 1) of the last room() hold data.
+  virtual void filled(size_t n_bytes) = 0;
 };
 
 struct FetchRequest {
   XorbHash xorb;
-  FetchRange range;
-  /// Receives exactly range.bytes.size() bytes, in order. Must stay valid until the callback.
-  MutableByteSpan into;
-  /// Tells how many bytes of `into` are valid so far, so that decoding can start before the end. May be
-  /// empty. Same rules as a Callback, may be called many times, never after the callback.
-  UniqueFunction<void(size_t valid_bytes)> progress;
+  FetchRange
+      range;  ///< as the reconstruction gave it; exactly range.bytes.size() bytes are delivered on success
+  std::shared_ptr<FetchSink> sink;
 };
 
 /// A xorb ready to be stored: its packed chunks, without footer.
