@@ -18,13 +18,13 @@ class Sync {
    public:
     T* operator->() { return value_; }
     T& operator*() { return *value_; }
-    template <class Predicate>
-    void wait(std::condition_variable& cv, Predicate predicate) {
+    template <class ConditionVariable, class Predicate>
+    void wait(ConditionVariable& cv, Predicate predicate) {
       cv.wait(lock_, std::move(predicate));
     }
     /// False when `until` passed and the predicate still does not hold.
-    template <class TimePoint, class Predicate>
-    bool wait_until(std::condition_variable& cv, TimePoint until, Predicate predicate) {
+    template <class ConditionVariable, class TimePoint, class Predicate>
+    bool wait_until(ConditionVariable& cv, TimePoint until, Predicate predicate) {
       return cv.wait_until(lock_, until, std::move(predicate));
     }
 

@@ -1,0 +1,228 @@
+#include "exec/memory.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+namespace xet::exec {
+
+// --- MemoryBudget
+// ---------------------------------------------------------------------------------------------------
+
+MemoryBudget::Reservation::Reservation(Reservation&& other) noexcept
+    : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+
+MemoryBudget::Reservation& MemoryBudget::Reservation::operator=(Reservation&& other) noexcept {
+  std::swap(budget_, other.budget_);
+  std::swap(bytes_, other.bytes_);
+  return *this;
+}
+
+MemoryBudget::Reservation::~Reservation() {
+  if (budget_ != nullptr) budget_->give_back(bytes_);
+}
+
+Result<MemoryBudget::Reservation> MemoryBudget::reserve(size_t bytes, std::stop_token stop,
+                                                        Deadline deadline) {
+  bytes = std::min(bytes, total_bytes_);
+  uint64_t ticket = 0;
+  bool must_wait = false;
+  {
+    auto state = state_.lock();
+    ticket = state->next_ticket++;
+    state->waiting.push_back(ticket);
+    must_wait = state->waiting.front() != ticket || state->free_bytes < bytes;
+  }
+  if (must_wait) {
+    auto reclaimers = reclaimers_.lock();
+    for (auto& [id, reclaim] : reclaimers->by_id) reclaim();
+  }
+
+  const std::stop_callback wake(stop, [this] {
+    {
+      const auto fence = state_.lock();
+    }  // so that a waiter between its test and its sleep is not missed
+    changed_.notify_all();
+  });
+  bool granted = false;
+  {
+    auto state = state_.lock();
+    const auto ready = [&] {
+      granted = state->waiting.front() == ticket && state->free_bytes >= bytes;
+      return granted || stop.stop_requested();
+    };
+    if (deadline == kNoDeadline) {
+      state.wait(changed_, ready);
+    } else {
+      state.wait_until(changed_, deadline, ready);
+    }
+    if (granted) state->free_bytes -= bytes;
+    std::erase(state->waiting, ticket);
+  }
+  changed_.notify_all();  // the next in line may be satisfied
+  if (granted) return Reservation(*this, bytes);
+  if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "cancelled while waiting for memory");
+  return fail(ErrorCode::kDeadline, "the deadline passed while waiting for memory");
+}
+
+MemoryBudget::Reservation MemoryBudget::try_reserve(size_t bytes) {
+  auto state = state_.lock();
+  if (!state->waiting.empty() || state->free_bytes < bytes) return {};
+  state->free_bytes -= bytes;
+  return Reservation(*this, bytes);
+}
+
+void MemoryBudget::give_back(size_t bytes) {
+  state_.lock()->free_bytes += bytes;
+  changed_.notify_all();
+}
+
+MemoryBudget::Reclaimer::Reclaimer(MemoryBudget& budget, std::function<void()> reclaim) : budget_(budget) {
+  auto reclaimers = budget_.reclaimers_.lock();
+  id_ = reclaimers->next_id++;
+  reclaimers->by_id.emplace(id_, std::move(reclaim));
+}
+
+MemoryBudget::Reclaimer::~Reclaimer() {
+  budget_.reclaimers_.lock()->by_id.erase(id_);
+}
+
+// --- BufferPool
+// -----------------------------------------------------------------------------------------------------
+
+struct Buffer::PoolState {
+  PoolState(MemoryBudget& b, size_t bytes, size_t n_guaranteed, size_t n_most)
+      : budget(b), buffer_bytes(bytes), guaranteed(n_guaranteed), most(n_most) {}
+  ~PoolState() {
+    auto inner = state.lock();
+    for (const auto& memory : inner->idle) ::munmap(memory.data(), memory.size());
+  }
+
+  struct Inner {
+    std::vector<MutableByteSpan> idle;
+    size_t n_made = 0;
+    std::vector<MemoryBudget::Reservation> extra;  // one per buffer beyond the guaranteed ones
+    std::deque<UniqueFunction<void(Buffer)>> waiting;
+    bool cancelled = false;
+  };
+
+  /// An idle buffer, or a new one, or nothing. Called with the lock.
+  MutableByteSpan take(Inner& inner) {
+    if (!inner.idle.empty()) {
+      const auto memory = inner.idle.back();
+      inner.idle.pop_back();
+      return memory;
+    }
+    if (inner.n_made >= most) return {};
+    if (inner.n_made >= guaranteed) {
+      auto more = budget.try_reserve(buffer_bytes);
+      if (!more) return {};
+      inner.extra.push_back(std::move(more));
+    }
+    ++inner.n_made;
+    return map(buffer_bytes);
+  }
+
+  static MutableByteSpan map(size_t bytes) {
+    void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED) throw std::bad_alloc();
+    return {static_cast<std::byte*>(at), bytes};
+  }
+
+  /// Gives idle buffers beyond the guaranteed number back to the system and the budget.
+  void trim() {
+    std::vector<MemoryBudget::Reservation> returned;  // released after the lock
+    auto inner = state.lock();
+    while (!inner->idle.empty() && !inner->extra.empty()) {
+      ::munmap(inner->idle.back().data(), inner->idle.back().size());
+      inner->idle.pop_back();
+      --inner->n_made;
+      returned.push_back(std::move(inner->extra.back()));
+      inner->extra.pop_back();
+    }
+  }
+
+  MemoryBudget& budget;
+  const size_t buffer_bytes;
+  const size_t guaranteed;
+  const size_t most;
+  Sync<Inner> state;
+};
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  if (this != &other) {
+    release();
+    pool_ = std::move(other.pool_);
+    bytes_ = std::exchange(other.bytes_, {});
+  }
+  return *this;
+}
+
+Buffer::~Buffer() {
+  release();
+}
+
+void Buffer::release() {
+  if (pool_ == nullptr) return;
+  const auto pool = std::move(pool_);
+  UniqueFunction<void(Buffer)> next;
+  {
+    auto inner = pool->state.lock();
+    if (inner->waiting.empty()) {
+      inner->idle.push_back(bytes_);
+      return;
+    }
+    next = std::move(inner->waiting.front());
+    inner->waiting.pop_front();
+  }
+  next(Buffer(pool, bytes_));
+}
+
+BufferPool::BufferPool(MemoryBudget& budget, size_t buffer_bytes, size_t guaranteed, size_t most)
+    : state_(std::make_shared<Buffer::PoolState>(budget, buffer_bytes, guaranteed, most)),
+      reclaimer_(
+          std::make_unique<MemoryBudget::Reclaimer>(budget, [state = state_.get()] { state->trim(); })) {}
+
+BufferPool::~BufferPool() {
+  cancel();
+}
+
+size_t BufferPool::buffer_bytes() const {
+  return state_->buffer_bytes;
+}
+
+void BufferPool::acquire(UniqueFunction<void(Buffer)> ready) {
+  MutableByteSpan memory;
+  {
+    auto inner = state_->state.lock();
+    if (!inner->cancelled) {
+      memory = state_->take(*inner);
+      if (memory.empty()) {
+        inner->waiting.push_back(std::move(ready));
+        return;
+      }
+    }
+  }
+  ready(memory.empty() ? Buffer() : Buffer(state_, memory));
+}
+
+Buffer BufferPool::try_acquire() {
+  auto inner = state_->state.lock();
+  if (inner->cancelled) return {};
+  const auto memory = state_->take(*inner);
+  return memory.empty() ? Buffer() : Buffer(state_, memory);
+}
+
+void BufferPool::cancel() {
+  std::deque<UniqueFunction<void(Buffer)>> waiting;
+  {
+    auto inner = state_->state.lock();
+    inner->cancelled = true;
+    waiting.swap(inner->waiting);
+  }
+  for (auto& ready : waiting) ready(Buffer());
+}
+
+}  // namespace xet::exec

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <stop_token>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/sync.h"
+#include "base/unique_function.h"
+#include "xet/result.h"
+
+namespace xet::exec {
+
+/// The hard cap on the memory that buffers take, shared by all sessions of a client.
+///
+/// What keeps a small cap free of deadlock: a session first reserves, in one step, what it needs to make
+/// progress on its own (`reserve`, first come first served). Whatever it takes beyond that it only tries for
+/// (`try_reserve`), never waits for. So no session ever holds memory while it waits for more. Unused extra
+/// memory is asked back from the pools that keep it (`reclaimers`) when somebody waits. Thread-safe.
+class MemoryBudget {
+ public:
+  explicit MemoryBudget(size_t total_bytes)
+      : total_bytes_(total_bytes), state_(State{.free_bytes = total_bytes}) {}
+
+  /// Bytes taken from a budget; gives them back when destroyed.
+  class Reservation {
+   public:
+    Reservation() = default;
+    Reservation(Reservation&& other) noexcept;
+    Reservation& operator=(Reservation&& other) noexcept;
+    ~Reservation();
+    size_t bytes() const { return bytes_; }
+    explicit operator bool() const { return budget_ != nullptr; }
+
+   private:
+    friend class MemoryBudget;
+    Reservation(MemoryBudget& budget, size_t bytes) : budget_(&budget), bytes_(bytes) {}
+    MemoryBudget* budget_ = nullptr;
+    size_t bytes_ = 0;
+  };
+
+  size_t total_bytes() const { return total_bytes_; }
+
+  /// Waits for `bytes` (cut to the total). kCancelled or kDeadline when those come first.
+  Result<Reservation> reserve(size_t bytes, std::stop_token stop, Deadline deadline = kNoDeadline);
+  /// An empty reservation when there is not that much, or when others wait.
+  Reservation try_reserve(size_t bytes);
+
+  /// Something that can give unused extra memory back. Registered until the returned handle is destroyed;
+  /// called without locks held, from the thread that waits.
+  class Reclaimer {
+   public:
+    Reclaimer(MemoryBudget& budget, std::function<void()> reclaim);
+    ~Reclaimer();
+    Reclaimer(const Reclaimer&) = delete;
+    Reclaimer& operator=(const Reclaimer&) = delete;
+
+   private:
+    MemoryBudget& budget_;
+    uint64_t id_;
+  };
+
+ private:
+  struct State {
+    size_t free_bytes;
+    std::deque<uint64_t> waiting;  // tickets, oldest first
+    uint64_t next_ticket = 0;
+  };
+  struct Reclaimers {
+    std::map<uint64_t, std::function<void()>> by_id;
+    uint64_t next_id = 0;
+  };
+  void give_back(size_t bytes);
+
+  const size_t total_bytes_;
+  Sync<State> state_;
+  Sync<Reclaimers> reclaimers_;  // held while they run, so that a Reclaimer outlives its calls
+  std::condition_variable changed_;
+};
+
+/// Page-aligned memory of a fixed size that returns to its pool when destroyed.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Buffer&& other) noexcept = default;
+  Buffer& operator=(Buffer&& other) noexcept;
+  ~Buffer();
+
+  MutableByteSpan bytes() const { return bytes_; }
+  explicit operator bool() const { return pool_ != nullptr; }
+
+ private:
+  friend class BufferPool;
+  struct PoolState;
+  Buffer(std::shared_ptr<PoolState> pool, MutableByteSpan bytes) : pool_(std::move(pool)), bytes_(bytes) {}
+  void release();
+
+  std::shared_ptr<PoolState> pool_;
+  MutableByteSpan bytes_;
+};
+
+/// Buffers of one size that are handed round: the pages stay touched, so nobody pays for them twice.
+/// `guaranteed` buffers are covered by a reservation of the caller; up to `most` are made while the budget
+/// has room. Thread-safe. Buffers may outlive the pool object.
+class BufferPool {
+ public:
+  BufferPool(MemoryBudget& budget, size_t buffer_bytes, size_t guaranteed, size_t most);
+  ~BufferPool();
+  BufferPool(const BufferPool&) = delete;
+  BufferPool& operator=(const BufferPool&) = delete;
+
+  size_t buffer_bytes() const;
+
+  /// Calls `ready` with a buffer: before returning when there is one, else later from the thread that returns
+  /// one, in the order of the calls. No lock is held. After cancel() `ready` gets an empty Buffer.
+  void acquire(UniqueFunction<void(Buffer)> ready);
+  /// An empty Buffer when there is none now.
+  Buffer try_acquire();
+  /// Answers everybody who waits, and all who ask from now on, with an empty Buffer.
+  void cancel();
+
+ private:
+  std::shared_ptr<Buffer::PoolState> state_;
+  std::unique_ptr<MemoryBudget::Reclaimer> reclaimer_;
+};
+
+}  // namespace xet::exec
