@@ -19,7 +19,7 @@ endif()
 # Flags of our own targets; imported ones keep theirs.
 add_library(xet_flags INTERFACE)
 target_compile_options(xet_flags INTERFACE
-  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-sign-conversion
+  -Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Wno-sign-conversion -Wno-missing-field-initializers
   $<$<BOOL:${XET_WERROR}>:-Werror>
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety -Werror=thread-safety>)
 target_include_directories(xet_flags INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/src")
