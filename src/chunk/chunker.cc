@@ -65,21 +65,29 @@ uint32_t CutResolver::finish() {
 
 Chunker::Step Chunker::step(ByteSpan bytes) {
   size_t at = 0;
-  if (open_ < kFirstHashed) {
-    at = std::min<size_t>(bytes.size(), kFirstHashed - open_);
-    open_ += static_cast<uint32_t>(at);
-  }
-  for (; at < bytes.size(); ++at) {
-    h_ = detail::gear_step(h_, bytes[at]);
-    ++open_;
-    if (open_ < kMinChunk) continue;
-    if (detail::is_trigger(h_) || open_ == kMaxChunk) {
-      const uint32_t length = open_;
+  const auto skip_to = [&](uint32_t length) {  // bytes until the chunk is that long, as far as there are any
+    const size_t n = open_ < length ? std::min<size_t>(bytes.size() - at, length - open_) : 0;
+    open_ += static_cast<uint32_t>(n);
+    return at + n;
+  };
+  at = skip_to(kFirstHashed);
+  uint64_t h = h_;
+  for (const size_t end = skip_to(kMinChunk - 1); at < end; ++at) h = detail::gear_step(h, bytes[at]);
+  const size_t end = skip_to(kMaxChunk);
+  while (at < end) {
+    h = detail::gear_step(h, bytes[at++]);
+    if (detail::is_trigger(h)) [[unlikely]] {
+      const auto length = static_cast<uint32_t>(open_ - (end - at));
       *this = Chunker();
-      return {at + 1, length};
+      return {at, length};
     }
   }
-  return {bytes.size(), 0};
+  if (open_ == kMaxChunk) {
+    *this = Chunker();
+    return {at, kMaxChunk};
+  }
+  h_ = h;
+  return {at, 0};
 }
 
 std::vector<uint32_t> chunk_lengths(ByteSpan whole) {
