@@ -39,7 +39,7 @@ mirror=$(apt-get indextargets --format '$(CREATED_BY) $(RELEASE) $(REPO_URI)' |
 
 remove() {
   # Gone with the namespace anyway; unmounted first so that rm can never reach what is behind a mount.
-  umount -R "$fresh/proc" "$fresh/sys" "$fresh/dev" 2>/dev/null || true
+  umount "$fresh/proc" "$fresh/dev/shm" 2>/dev/null || true
   if [ -n "${KEEP:-}" ]; then
     echo "newcomer: the root is left in $fresh"
   else
@@ -94,7 +94,7 @@ in_root() { # COMMAND: as a newcomer's shell would
   chroot "$fresh" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root \
     /bin/sh -c "$1"
 }
-in_root 'git clone --quiet /root/libxet.bundle /root/libxet'
+in_root 'git -c advice.detachedHead=false clone --quiet /root/libxet.bundle /root/libxet'
 
 for command in "${commands[@]}"; do
   echo "newcomer: $command"
