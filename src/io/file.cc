@@ -102,23 +102,17 @@ Result<File> File::create_new(const fs::path& path, mode_t mode) {
 Result<FileInfo> File::info() const {
   struct stat st;
   if (::fstat(fd_, &st) != 0) return fail_errno("cannot stat", path_, errno);
-  return FileInfo{
-      .size_bytes = static_cast<uint64_t>(st.st_size),
-      .mtime_ns = int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec,
-      .device = st.st_dev,
-      .inode = st.st_ino,
-      .is_regular = S_ISREG(st.st_mode),
-  };
+  return file_info(st);
 }
 
 namespace {
-/// Calls `read_once(buffer, n, done_so_far)` until `into` is full or the input ends.
-template <class ReadOnce>
-Result<size_t> read_fully(const fs::path& path, MutableByteSpan into, ReadOnce read_once) {
+/// Calls `read_piece(buffer, n, done_so_far)` until `into` is full or the input ends.
+template <class ReadPiece>
+Result<size_t> read_fully(const fs::path& path, MutableByteSpan into, ReadPiece read_piece) {
   size_t done = 0;
   while (done < into.size()) {
     const size_t wanted = std::min(into.size() - done, kMaxBytesPerCall);
-    const ssize_t n = read_once(into.data() + done, wanted, done);
+    const ssize_t n = read_piece(into.data() + done, wanted, done);
     if (n < 0) {
       if (errno == EINTR) continue;
       return fail_errno("cannot read", path, errno);
@@ -145,9 +139,12 @@ Status File::read_exactly_at(uint64_t offset, MutableByteSpan into) const {
   return {};
 }
 
-Result<size_t> File::read_some(MutableByteSpan into) const {
-  return read_fully(path_, into,
-                    [&](void* buffer, size_t n, size_t) { return calls().read(fd_, buffer, n); });
+Result<size_t> File::read_once(MutableByteSpan into) const {
+  for (;;) {
+    const ssize_t n = calls().read(fd_, into.data(), into.size());
+    if (n >= 0) return static_cast<size_t>(n);
+    if (errno != EINTR) return fail_errno("cannot read", path_, errno);
+  }
 }
 
 Status File::write_at(uint64_t offset, ByteSpan bytes) const {

@@ -12,6 +12,7 @@
 #include "xet/result.h"
 
 struct iovec;  // <sys/uio.h>
+struct stat;   // <sys/stat.h>
 
 namespace xet::io {
 
@@ -25,6 +26,9 @@ struct FileInfo {
 
   friend bool operator==(const FileInfo&, const FileInfo&) = default;
 };
+
+/// The same from a stat that is at hand.
+FileInfo file_info(const struct ::stat& st);
 
 /// The system calls that File makes, so that tests can put faults (short writes, EINTR, ENOSPC, failing
 /// fsync) between. Each works like its namesake and sets errno.
@@ -73,8 +77,8 @@ class File {
   Result<size_t> read_at(uint64_t offset, MutableByteSpan into) const;
   /// Reads exactly `into.size()` bytes; kCorruption when the file ends before.
   Status read_exactly_at(uint64_t offset, MutableByteSpan into) const;
-  /// The same from the current position, for pipes: up to `into.size()` bytes, fewer only at the end.
-  Result<size_t> read_some(MutableByteSpan into) const;
+  /// One read from the current position, for pipes: what is there now, 0 at the end.
+  Result<size_t> read_once(MutableByteSpan into) const;
 
   /// Writes everything, whatever the system's limits on pieces and lengths; short writes and EINTR are
   /// handled.

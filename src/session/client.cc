@@ -1,0 +1,37 @@
+#include <algorithm>
+#include <condition_variable>
+
+#include "session/client_impl.h"
+#include "session/wait.h"
+
+namespace xet {
+
+namespace {
+constexpr size_t kLeastMemory = size_t{64} << 20;
+constexpr size_t kBlockingThreads = 4;  // enough to overlap the fsyncs of small files; they compute nothing
+}  // namespace
+
+Client::Impl::Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock)
+    : clock_(clock),
+      budget_(std::max(options.max_memory_bytes, kLeastMemory)),
+      blocking_(kBlockingThreads),
+      cpu_(options.threads),
+      cas_(std::move(cas)) {}
+
+Result<cas::Cas*> Client::Impl::require_cas() const {
+  if (cas_ == nullptr)
+    return fail(ErrorCode::kInvalidArgument, "this needs a store; open one with open_endpoint()");
+  return cas_.get();
+}
+
+Client::Client(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::~Client() = default;
+
+Result<uint64_t> Client::file_size(const FileHash& file, std::stop_token stop) const {
+  XET_TRY(auto* cas, impl_->require_cas());
+  session::Waiter<uint64_t> waiter;
+  cas->file_size(file, stop, waiter.callback());
+  return waiter.wait();
+}
+
+}  // namespace xet

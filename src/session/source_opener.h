@@ -1,0 +1,35 @@
+#pragma once
+
+#include <filesystem>
+#include <thread>
+#include <vector>
+
+#include "exec/in_flight.h"
+#include "session/ingest.h"
+#include "xet/result.h"
+
+namespace xet::session {
+
+/// Puts a path into an Ingest as what it is. A regular file goes in with its size. A pipe, a device, or a
+/// file that says it is empty but is not (/proc), has no size to go by and may block for ever, so a thread of
+/// its own pushes its bytes. Use from one thread at a time. The destructor waits for those threads; they end
+/// soon once `stop` has fired.
+class SourceOpener {
+ public:
+  SourceOpener(Ingest& ingest, const exec::InFlight& in_flight, std::stop_token stop)
+      : ingest_(ingest), in_flight_(in_flight), stop_(std::move(stop)) {}
+
+  /// The size, 0 where it is not known. An error when the path cannot be used; the source is then not in the
+  /// Ingest.
+  Result<uint64_t> add(size_t source, const std::filesystem::path& path, bool want_sha256);
+
+ private:
+  void push_from(io::File file, size_t source, bool want_sha256);
+
+  Ingest& ingest_;
+  const exec::InFlight& in_flight_;
+  std::stop_token stop_;
+  std::vector<std::jthread> threads_;
+};
+
+}  // namespace xet::session
