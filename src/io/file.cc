@@ -99,6 +99,16 @@ Result<File> File::create_new(const fs::path& path, mode_t mode) {
   return File(fd, path);
 }
 
+FileInfo file_info(const struct ::stat& st) {
+  return FileInfo{
+      .size_bytes = static_cast<uint64_t>(st.st_size),
+      .mtime_ns = int64_t{st.st_mtim.tv_sec} * 1'000'000'000 + st.st_mtim.tv_nsec,
+      .device = st.st_dev,
+      .inode = st.st_ino,
+      .is_regular = S_ISREG(st.st_mode),
+  };
+}
+
 Result<FileInfo> File::info() const {
   struct stat st;
   if (::fstat(fd_, &st) != 0) return fail_errno("cannot stat", path_, errno);
