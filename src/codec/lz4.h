@@ -8,8 +8,8 @@
 
 namespace xet::codec {
 
-/// LZ4 frames (docs/format/compression.md), with the working memory of the library kept between calls.
-/// One object per thread of use; may move between threads.
+/// LZ4 frames (docs/format/compression.md). The object holds the 16 KiB of working memory that the library
+/// wants for compressing: one per thread of use; may move between threads.
 class Lz4 {
  public:
   Lz4();
@@ -30,12 +30,9 @@ class Lz4 {
   /// Unpacks the first frame of `payload`, which must hold exactly out.size() bytes. Any standard frame is
   /// read (linked blocks, checksums, all block classes), except that dictionaries are refused. Bytes after
   /// the end mark are ignored; an end mark that is missing at the end of the payload is tolerated.
-  /// Otherwise kCorruption with the offset in the payload; what `out` holds then is unspecified.
-  Status decompress(ByteSpan payload, MutableByteSpan out);
-
-  /// decompress() with the library's frame decoder even for frames that the short path would take. For
-  /// differential tests.
-  Status decompress_with_library(ByteSpan payload, MutableByteSpan out);
+  /// Otherwise kCorruption with the offset in the payload; what `out` holds then is unspecified. Needs no
+  /// memory beside `out`, whatever block size the frame announces. `payload` and `out` must not overlap.
+  static Status decompress(ByteSpan payload, MutableByteSpan out);
 
  private:
   struct State;
