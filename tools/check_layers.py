@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "codec": {"base"},
     "chunk": {"base", "hash"},
     "format": {"base", "hash", "codec", "chunk"},
-    "exec": {"base"},
+    "exec": PURE,
     "io": PURE | {"exec"},
     "net": PURE | {"exec", "io"},
     "cas": PURE | {"exec", "net"},
