@@ -1,0 +1,42 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "apps/xet/commands.h"
+#include "apps/xet/exit_code.h"
+#include "apps/xet/fd_io.h"
+#include "apps/xet/progress.h"
+#include "xet/download.h"
+
+namespace xet::cli {
+
+void run(Context& context, const CatArgs& args) {
+  auto& out = context.out();
+  out.set_events_fd(STDERR_FILENO);  // stdout is the content
+  const auto client = context.open_store(StoreUse::kRead);
+  if (!client) return context.fail(client.error());
+
+  ProgressPrinter progress(out, context.options(), "reading", /*bar_allowed=*/::isatty(STDOUT_FILENO) == 0);
+  int write_error = 0;
+  const auto sink = [&](std::span<const std::byte> bytes) -> Status {
+    write_error = write_fully_or_stop(STDOUT_FILENO, bytes, context.signals().wake_fd());
+    if (write_error == 0) return {};
+    if (write_error == ECANCELED) return fail(ErrorCode::kCancelled, "interrupted");
+    return fail(ErrorCode::kIo, fmt::format("cannot write to stdout: {}", std::strerror(write_error)));
+  };
+  const auto delivered =
+      stream_file(*client, args.file, args.range, sink, context.session_options(&progress));
+  progress.finish();
+  if (write_error == EPIPE) return context.set_broken_pipe();
+  if (!delivered) return context.fail(delivered.error());
+  if (*delivered == 0 && args.range && !args.file.is_zero())
+    note_range_past_end(context, **client, args.file);
+  out.summary_event({.files = 1,
+                     .logical_bytes = *delivered,
+                     .wire_bytes = progress.last().transfer_bytes,
+                     .seconds = context.seconds()});
+}
+
+}  // namespace xet::cli

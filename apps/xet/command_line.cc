@@ -1,0 +1,288 @@
+#include "apps/xet/command_line.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdlib>
+#include <functional>
+#include <map>
+#include <thread>
+
+#include "apps/xet/help.h"
+#include "apps/xet/names.h"
+#include "apps/xet/text.h"
+#include "base/try.h"
+#include "xet/version.h"
+
+namespace xet::cli {
+
+namespace {
+
+/// Everything as CLI11 hands it over; what it means is decided afterwards, with our own messages.
+struct RawArguments {
+  std::vector<std::string> paths;
+  std::string endpoint, progress, threads, max_memory, timeout;
+  std::string hash, output, range, manifest, directory;
+  bool json = false, quiet = false, recursive = false, verify = false, no_sha256 = false, sha256 = false;
+};
+
+// CLI11 takes a word of the form [a,b] for a list. A NUL, which no real argument can hold, in front of such a
+// word keeps it whole.
+constexpr char kGuard = '\0';
+
+std::vector<std::string> guarded_words(int argc, const char* const* argv) {
+  std::vector<std::string> out;
+  for (int i = argc - 1; i > 0; --i) {  // CLI11 takes them from the back
+    std::string word(argv[i]);
+    if (word.starts_with('[')) word.insert(word.begin(), kGuard);
+    out.push_back(std::move(word));
+  }
+  return out;
+}
+
+void remove_guard(std::string& word) {
+  if (word.starts_with(kGuard)) word.erase(word.begin());
+}
+
+void add_output_options(CLI::App& command, RawArguments& raw) {
+  command.add_flag("--json", raw.json, "Write one JSON object per line instead of text")->group("Output");
+  auto* quiet = command.add_flag("-q,--quiet", raw.quiet, "No progress and no summary, only errors");
+  quiet->group("Output");
+  command
+      .add_option("--progress", raw.progress,
+                  "auto (a bar on a terminal, else a line per 10 s), bar, lines, json (events) or none")
+      ->type_name("MODE")
+      ->group("Output")
+      ->excludes(quiet);
+}
+
+void add_resource_options(CLI::App& command, RawArguments& raw) {
+  command.add_option("--max-memory", raw.max_memory, "Most memory for buffers, at least 64M (default 256M)")
+      ->type_name("SIZE")
+      ->group("Resources");
+  command.add_option("--threads", raw.threads, "Threads for computing (default: one per core)")
+      ->type_name("N")
+      ->group("Resources");
+  command.add_option("--timeout", raw.timeout, "Give up after this time, with exit code 5")
+      ->type_name("SECONDS")
+      ->group("Resources");
+}
+
+void add_endpoint_option(CLI::App& command, RawArguments& raw) {
+  command.add_option("-e,--endpoint", raw.endpoint, "The store, e.g. local:DIR (default: XET_ENDPOINT)")
+      ->type_name("ENDPOINT");
+}
+
+Result<ProgressMode> parse_progress(const std::string& text) {
+  if (text.empty() || text == "auto") return ProgressMode::kAuto;
+  if (text == "bar") return ProgressMode::kBar;
+  if (text == "lines") return ProgressMode::kLines;
+  if (text == "json") return ProgressMode::kJson;
+  if (text == "none") return ProgressMode::kNone;
+  return fail(ErrorCode::kInvalidArgument,
+              fmt::format("--progress is auto, bar, lines, json or none, not '{}'", one_line(text)));
+}
+
+Result<CommonOptions> common_options(const RawArguments& raw) {
+  constexpr uint64_t kLeastMemory = uint64_t{64} << 20;
+  constexpr uint64_t kMostThreads = 1024;
+  constexpr uint64_t kMostSeconds = 10'000'000;
+
+  CommonOptions out;
+  out.json = raw.json;
+  out.quiet = raw.quiet;
+  out.endpoint = raw.endpoint;
+  if (out.endpoint.empty()) {
+    if (const char* from_environment = std::getenv("XET_ENDPOINT")) out.endpoint = from_environment;
+  }
+  XET_TRY(out.progress, parse_progress(raw.progress));
+  if (!raw.max_memory.empty()) {
+    XET_TRY(const uint64_t bytes, parse_size(raw.max_memory));
+    if (bytes < kLeastMemory) {
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("--max-memory {} is too little: at least 64M", one_line(raw.max_memory)));
+    }
+    out.client.max_memory_bytes = static_cast<size_t>(bytes);
+  }
+  if (!raw.threads.empty()) {
+    XET_TRY(const uint64_t threads, parse_number(raw.threads, "--threads"));
+    if (threads == 0 || threads > kMostThreads) {
+      return fail(ErrorCode::kInvalidArgument, fmt::format("--threads must be 1 to {}", kMostThreads));
+    }
+    out.client.threads = static_cast<size_t>(threads);
+  }
+  if (!raw.timeout.empty()) {
+    XET_TRY(const uint64_t seconds, parse_number(raw.timeout, "--timeout"));
+    if (seconds > kMostSeconds) {
+      return fail(ErrorCode::kInvalidArgument, fmt::format("--timeout must be at most {}", kMostSeconds));
+    }
+    out.timeout = std::chrono::seconds(seconds);
+  }
+  return out;
+}
+
+Status check_stdin_used_once(const std::vector<std::string>& paths) {
+  if (std::count(paths.begin(), paths.end(), "-") <= 1) return {};
+  return fail(ErrorCode::kInvalidArgument, "'-' (stdin) can be read only once");
+}
+
+Result<std::optional<FileRange>> optional_range(const std::string& text, bool given) {
+  if (!given) return std::optional<FileRange>();
+  XET_TRY(const auto range, parse_range(text));
+  return std::optional<FileRange>(range);
+}
+
+Result<Command> download_command(const RawArguments& raw, bool range_given) {
+  const auto wrong = [](std::string message) {
+    return fail(ErrorCode::kInvalidArgument, std::move(message));
+  };
+  DownloadArgs out;
+  if (raw.manifest.empty()) {
+    if (raw.hash.empty()) return wrong("say what to download: HASH -o PATH, or --manifest FILE -d DIR");
+    if (raw.output.empty()) return wrong("say where to write the file: -o PATH (or -o - for stdout)");
+    if (!raw.directory.empty())
+      return wrong("-d belongs to --manifest; the place of a single file is -o PATH");
+    XET_TRY(out.file, parse_file_hash(raw.hash));
+    XET_TRY(out.range, optional_range(raw.range, range_given));
+    out.output = raw.output;
+    return Command(std::move(out));
+  }
+  if (!raw.hash.empty()) return wrong("give either a HASH or --manifest, not both");
+  if (raw.directory.empty()) return wrong("--manifest wants -d DIR, the directory that the files go to");
+  if (!raw.output.empty() || range_given)
+    return wrong("-o and --range belong to a single HASH, not to --manifest");
+  out.manifest = raw.manifest;
+  out.directory = raw.directory;
+  return Command(std::move(out));
+}
+
+/// One command of the program: its part of the parser, and what its words mean.
+struct CommandSpec {
+  CLI::App* app = nullptr;
+  std::function<Result<Command>()> build;
+};
+
+CLI::App& add_command(CLI::App& app, const CommandHelp& help) {
+  CLI::App* command = app.add_subcommand(std::string(help.name), std::string(help.summary));
+  command->footer(std::string(help.details));
+  return *command;
+}
+
+void add_paths(CLI::App& command, RawArguments& raw, std::string_view what) {
+  command.add_option("PATH", raw.paths, std::string(what))->required()->type_name("");
+}
+
+std::vector<CommandSpec> add_commands(CLI::App& app, RawArguments& raw) {
+  std::vector<CommandSpec> out;
+
+  auto& upload = add_command(app, kUploadHelp);
+  add_paths(upload, raw, "Files, with -r directories, or - for stdin");
+  add_endpoint_option(upload, raw);
+  upload.add_flag("-r,--recursive", raw.recursive, "Upload everything below directories");
+  upload.add_flag("--no-sha256", raw.no_sha256, "Do not compute SHA-256 digests (faster)");
+  out.push_back({&upload, [&raw]() -> Result<Command> {
+                   XET_TRY_STATUS(check_stdin_used_once(raw.paths));
+                   return Command(UploadArgs{raw.paths, raw.recursive, !raw.no_sha256});
+                 }});
+
+  auto& download = add_command(app, kDownloadHelp);
+  download.add_option("HASH", raw.hash, "Xet hash of the file, as upload and hash print it")->type_name("");
+  add_endpoint_option(download, raw);
+  download.add_option("-o,--output", raw.output, "File to write; - for stdout")->type_name("PATH");
+  auto* download_range =
+      download.add_option("--range", raw.range, "Only bytes A to B (both included), or A-");
+  download_range->type_name("A-B");
+  download.add_option("--manifest", raw.manifest, "Output of `xet upload --json`; - for stdin")
+      ->type_name("FILE");
+  download.add_option("-d,--directory", raw.directory, "Where the files of the manifest go")
+      ->type_name("DIR");
+  out.push_back(
+      {&download, [&raw, download_range] { return download_command(raw, download_range->count() > 0); }});
+
+  auto& cat = add_command(app, kCatHelp);
+  cat.add_option("HASH", raw.hash, "Xet hash of the file")->required()->type_name("");
+  add_endpoint_option(cat, raw);
+  auto* cat_range = cat.add_option("--range", raw.range, "Only bytes A to B (both included), or A-");
+  cat_range->type_name("A-B");
+  out.push_back({&cat, [&raw, cat_range]() -> Result<Command> {
+                   XET_TRY(const auto file, parse_file_hash(raw.hash));
+                   XET_TRY(const auto range, optional_range(raw.range, cat_range->count() > 0));
+                   return Command(CatArgs{file, range});
+                 }});
+
+  auto& plan = add_command(app, kPlanHelp);
+  add_paths(plan, raw, "Files, directories, or - for stdin");
+  add_endpoint_option(plan, raw);
+  plan.add_flag("-r,--recursive", raw.recursive, "Accepted for symmetry with upload; always on");
+  out.push_back({&plan, [&raw]() -> Result<Command> {
+                   XET_TRY_STATUS(check_stdin_used_once(raw.paths));
+                   return Command(PlanArgs{raw.paths});
+                 }});
+
+  auto& hash = add_command(app, kHashHelp);
+  add_paths(hash, raw, "Files, directories, or - for stdin");
+  hash.add_flag("-r,--recursive", raw.recursive, "Accepted for symmetry with upload; always on");
+  hash.add_flag("--no-sha256", raw.no_sha256, "With --json: leave the SHA-256 out (faster)");
+  out.push_back({&hash, [&raw]() -> Result<Command> {
+                   XET_TRY_STATUS(check_stdin_used_once(raw.paths));
+                   return Command(HashArgs{raw.paths, raw.json && !raw.no_sha256});
+                 }});
+
+  auto& chunks = add_command(app, kChunksHelp);
+  chunks.add_option("PATH", raw.output, "A file, or - for stdin")->required()->type_name("");
+  out.push_back({&chunks, [&raw]() -> Result<Command> { return Command(ChunksArgs{raw.output}); }});
+
+  auto& inspect = add_command(app, kInspectHelp);
+  inspect.add_option("FILE", raw.output, "A xorb or a shard")->required()->type_name("");
+  inspect.add_flag("--verify", raw.verify, "Also unpack and hash everything, and compare the names");
+  out.push_back(
+      {&inspect, [&raw]() -> Result<Command> { return Command(InspectArgs{raw.output, raw.verify}); }});
+
+  for (const auto& spec : out) {
+    add_output_options(*spec.app, raw);
+    if (spec.app != &inspect) add_resource_options(*spec.app, raw);
+  }
+  return out;
+}
+
+}  // namespace
+
+Result<std::variant<Invocation, InfoText>> parse_command_line(int argc, const char* const* argv) {
+  using Parsed = std::variant<Invocation, InfoText>;
+  CLI::App app(std::string(kProgramSummary), "xet");
+  app.footer(std::string(kProgramDetails));
+  app.set_version_flag("--version", fmt::format("xet {}", kVersion));
+  app.require_subcommand(1);
+  RawArguments raw;
+  const auto commands = add_commands(app, raw);
+
+  auto words = guarded_words(argc, argv);
+  try {
+    app.parse(words);
+  } catch (const CLI::CallForHelp&) {
+    return Parsed(InfoText{app.help()});
+  } catch (const CLI::CallForVersion& version) {
+    return Parsed(InfoText{fmt::format("{}\n", version.what())});
+  } catch (const CLI::ParseError& error) {
+    std::string message = error.what();
+    std::erase(message, kGuard);
+    const auto used = app.get_subcommands();
+    const std::string help =
+        used.empty() ? "xet --help" : fmt::format("xet {} --help", used.front()->get_name());
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{} (see `{}`)", one_line(message), help));
+  }
+  for (auto& path : raw.paths) remove_guard(path);
+  for (auto* word : {&raw.endpoint, &raw.hash, &raw.output, &raw.range, &raw.manifest, &raw.directory}) {
+    remove_guard(*word);
+  }
+
+  const auto used = std::find_if(commands.begin(), commands.end(),
+                                 [](const CommandSpec& spec) { return spec.app->parsed(); });
+  Invocation out;
+  XET_TRY(out.common, common_options(raw));
+  XET_TRY(out.command, used->build());
+  return Parsed(std::move(out));
+}
+
+}  // namespace xet::cli

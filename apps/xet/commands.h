@@ -1,0 +1,18 @@
+#pragma once
+
+#include "apps/xet/context.h"
+#include "apps/xet/options.h"
+
+namespace xet::cli {
+
+/// One function per command. Each reports its failures with context.fail() and its results through
+/// context.out(); the exit code follows from these.
+void run(Context& context, const UploadArgs& args);
+void run(Context& context, const DownloadArgs& args);
+void run(Context& context, const CatArgs& args);
+void run(Context& context, const PlanArgs& args);
+void run(Context& context, const HashArgs& args);
+void run(Context& context, const ChunksArgs& args);
+void run(Context& context, const InspectArgs& args);
+
+}  // namespace xet::cli

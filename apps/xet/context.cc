@@ -1,0 +1,106 @@
+#include "apps/xet/context.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+#include "apps/xet/exit_code.h"
+#include "apps/xet/names.h"
+#include "apps/xet/progress.h"
+#include "xet/endpoint.h"
+
+namespace xet::cli {
+
+namespace {
+
+constexpr std::string_view kEndpointForms =
+    "local:DIR (a store in a directory; works without a server), http(s)://HOST (a Xet server) or "
+    "hf:TYPE/NAMESPACE/NAME (a repository on a Hub); this version has local:DIR only, http(s) and hf are not "
+    "there yet";
+
+/// The directory of a local: endpoint; nullopt for other forms, which open_endpoint() judges.
+std::optional<std::filesystem::path> local_directory(std::string_view endpoint) {
+  constexpr std::string_view kScheme = "local:";
+  if (!endpoint.starts_with(kScheme)) return std::nullopt;
+  endpoint.remove_prefix(kScheme.size());
+  if (endpoint.starts_with("//")) endpoint.remove_prefix(2);
+  if (endpoint.empty()) return std::nullopt;
+  return std::filesystem::path(endpoint);
+}
+
+}  // namespace
+
+Context::Context(const CommonOptions& options, Output& out, SignalWatcher& signals)
+    : options_(options), out_(out), signals_(signals) {}
+
+void Context::fail(const Error& error, std::optional<std::string_view> path) {
+  if (error.code == ErrorCode::kCancelled) {
+    // A stop of our own making (nobody reads the output) has its cause reported by finish().
+    if (out_.write_error() != 0) return;
+    exit_code_ = worse_exit_code(exit_code_, exit_code_of(error.code));
+    if (std::exchange(cancel_shown_, true)) return;
+    out_.error(error, path);
+    return;
+  }
+  exit_code_ = worse_exit_code(exit_code_, exit_code_of(error.code));
+  out_.error(error, path);
+}
+
+int Context::finish() {
+  out_.clear_status_line();
+  out_.flush();
+  const int error_number = out_.write_error();
+  // The reader has what it wanted: as quiet as a program that SIGPIPE ends.
+  if (broken_pipe_ || error_number == EPIPE) return exit_code::kBrokenPipe;
+  if (error_number != 0) {
+    fail(Error{ErrorCode::kIo,
+               fmt::format("cannot write the results to stdout: {}", std::strerror(error_number))});
+  }
+  return exit_code_;
+}
+
+Result<std::shared_ptr<Client>> Context::open_store(StoreUse use) const {
+  if (options_.endpoint.empty()) {
+    if (use == StoreUse::kPlan) return open_without_store();
+    return xet::fail(ErrorCode::kInvalidArgument,
+                     fmt::format("no endpoint: say where the store is with -e ENDPOINT or XET_ENDPOINT; {}",
+                                 kEndpointForms));
+  }
+  const auto directory = local_directory(options_.endpoint);
+  if (directory && use != StoreUse::kWrite) {
+    std::error_code error;
+    if (std::filesystem::status(*directory, error).type() == std::filesystem::file_type::not_found) {
+      if (use == StoreUse::kPlan) return open_without_store();
+      return xet::fail(ErrorCode::kNotFound,
+                       fmt::format("there is no store at {}: check the endpoint", options_.endpoint));
+    }
+  }
+  return open_endpoint(options_.endpoint, options_.client);
+}
+
+Result<std::shared_ptr<Client>> Context::open_without_store() const {
+  return open_offline(options_.client);
+}
+
+SessionOptions Context::session_options(ProgressPrinter* progress) const {
+  SessionOptions out;
+  out.stop = signals_.token();
+  if (options_.timeout) out.deadline = start_ + *options_.timeout;
+  if (progress != nullptr) out.progress = progress->callback();
+  return out;
+}
+
+double Context::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void note_range_past_end(Context& context, const Client& client, const FileHash& file) {
+  const auto size = client.file_size(file, context.signals().token());
+  if (!size) return;  // the note is a courtesy
+  context.out().note(
+      fmt::format("note: the range begins behind the end of the file, which has {} bytes", *size));
+}
+
+}  // namespace xet::cli

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+#include "apps/xet/options.h"
+#include "apps/xet/output.h"
+#include "apps/xet/signals.h"
+#include "xet/client.h"
+#include "xet/result.h"
+
+namespace xet::cli {
+
+class ProgressPrinter;
+
+/// How a command uses its store.
+enum class StoreUse : uint8_t {
+  kWrite,  ///< a local store is made when it is not there
+  kRead,   ///< a missing local store is kNotFound: a mistyped path must not leave an empty store behind
+  kPlan,   ///< a missing local store, or no endpoint at all, is planned as an empty one
+};
+
+/// One run of the program: its options, its output, its failures so far. Used from the main thread.
+class Context {
+ public:
+  Context(const CommonOptions& options, Output& out, SignalWatcher& signals);
+
+  Output& out() { return out_; }
+  const CommonOptions& options() const { return options_; }
+  SignalWatcher& signals() { return signals_; }
+
+  /// Reports a failure and makes it count for the exit code. Only the first of many cancelled files is shown.
+  void fail(const Error& error, std::optional<std::string_view> path = {});
+  /// Whoever read the content on stdout went away: no failure to talk about, and no success either.
+  void set_broken_pipe() { broken_pipe_ = true; }
+  /// The exit code of everything that was reported with fail(), and of a stdout that could not be written.
+  /// Reports the latter; call once, at the end.
+  int finish();
+
+  Result<std::shared_ptr<Client>> open_store(StoreUse use) const;
+  Result<std::shared_ptr<Client>> open_without_store() const;
+  SessionOptions session_options(ProgressPrinter* progress) const;
+  /// Since the program started.
+  double seconds() const;
+
+ private:
+  const CommonOptions& options_;
+  Output& out_;
+  SignalWatcher& signals_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  int exit_code_ = 0;
+  bool cancel_shown_ = false;
+  bool broken_pipe_ = false;
+};
+
+/// Tells that a range delivered nothing because it lies behind the end of the file, and how long that is.
+void note_range_past_end(Context& context, const Client& client, const FileHash& file);
+
+}  // namespace xet::cli

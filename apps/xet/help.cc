@@ -1,0 +1,104 @@
+#include "apps/xet/help.h"
+
+namespace xet::cli {
+
+const std::string_view kProgramSummary =
+    "Store and fetch large files. Files are cut into chunks, and only chunks that the store does not have "
+    "yet\n"
+    "are sent and kept, so a new version of a model costs what changed in it.";
+
+const std::string_view kProgramDetails =
+    "Try it:\n"
+    "  xet upload -e local:store model.bin     # keeps it in ./store and prints its hash, size and name\n"
+    "  xet download -e local:store HASH -o copy.bin\n"
+    "\n"
+    "Endpoints (-e or the variable XET_ENDPOINT):\n"
+    "  local:DIR                  a store in the directory DIR; no server needed\n"
+    "  http(s)://HOST             a Xet server             (not in this version yet)\n"
+    "  hf:TYPE/NAMESPACE/NAME     a repository on a Hub    (not in this version yet)\n"
+    "\n"
+    "Results go to stdout, everything else to stderr.\n"
+    "Exit codes: 0 done, 1 other failure, 2 wrong usage, 3 not found, 4 not allowed, 5 unavailable or out "
+    "of\n"
+    "time, 6 content does not match its hash or is malformed, 7 local files, 130 interrupted.\n"
+    "`xet COMMAND --help` says more about a command.";
+
+const CommandHelp kUploadHelp = {
+    "upload", "Put files into a store",
+    "Prints `<xet-hash> <size> <path>` for each file once all of them are safely in the store; the hash is\n"
+    "what download and cat want. Keep the output of --json: `xet download --manifest` takes it to bring\n"
+    "everything back. A file that cannot be read is reported, the others go on, and the exit code is 7.\n"
+    "Symbolic links are followed. Paths that are printed with a backslash at the start of the line have\n"
+    "newlines and backslashes written as \\n and \\\\, as sha256sum does.\n"
+    "\n"
+    "Examples:\n"
+    "  xet upload -e local:store model.safetensors\n"
+    "  xet upload -e local:store -r --json dataset/ > dataset.manifest\n"
+    "  tar c photos | xet upload -e local:store -"};
+
+const CommandHelp kDownloadHelp = {
+    "download", "Get files from a store",
+    "A file appears under its name only when it is complete and its content has been compared with its "
+    "hash;\n"
+    "until then an existing file stays as it is. With --range the chunks are checked one by one, but not "
+    "the\n"
+    "hash of the whole file, which would need all of it. With -o - the bytes are written as they come: see\n"
+    "`xet cat --help`.\n"
+    "A manifest holds what `xet upload --json` printed. A leading / of its paths is dropped; one with a "
+    "path\n"
+    "that leads out of DIR is refused before anything is written.\n"
+    "\n"
+    "Examples:\n"
+    "  xet download -e local:store HASH -o model.safetensors\n"
+    "  xet download -e local:store HASH --range 0-1023 -o header.bin\n"
+    "  xet download -e local:store --manifest dataset.manifest -d restored/"};
+
+const CommandHelp kCatHelp = {
+    "cat", "Write a file of a store to stdout",
+    "Bytes are delivered as they come, so by the time the hash of the whole file turns out wrong they have\n"
+    "been written already: the exit code is 6 then, and what was written must not be used. Use `xet "
+    "download`\n"
+    "for a file that appears only when it is right. If the reader of stdout goes away, cat ends quietly\n"
+    "with 141.\n"
+    "\n"
+    "Examples:\n"
+    "  xet cat -e local:store HASH | tar t\n"
+    "  xet cat -e local:store HASH --range 0-7 | od -t u8"};
+
+const CommandHelp kPlanHelp = {
+    "plan", "Say what an upload would store, without storing anything",
+    "Reads, cuts and compresses the files and prints logical bytes (what the files hold), duplicate bytes "
+    "(in\n"
+    "these files or in the store already), new bytes, and how many bytes the new ones become compressed.\n"
+    "Without an endpoint the files are compared only with each other.\n"
+    "\n"
+    "Example:\n"
+    "  xet plan -e local:store model-v2.safetensors"};
+
+const CommandHelp kHashHelp = {
+    "hash", "Print the Xet hashes of files",
+    "Prints `<xet-hash> <size> <path>` per file: the hash under which any Xet store knows the same content.\n"
+    "Needs no store.\n"
+    "\n"
+    "Example:\n"
+    "  xet hash model.safetensors"};
+
+const CommandHelp kChunksHelp = {
+    "chunks", "Show where a file is cut",
+    "Prints `<offset> <length> <chunk-hash>` for each chunk of a file, in order. Needs no store.\n"
+    "\n"
+    "Example:\n"
+    "  xet chunks model.safetensors | head"};
+
+const CommandHelp kInspectHelp = {
+    "inspect", "Explain a xorb or a shard",
+    "A xorb holds packed chunks, a shard says which chunks of which xorbs make a file. Shows what is "
+    "inside:\n"
+    "header, chunks with scheme and ratio, files and their terms, footer. For a damaged object it shows "
+    "what\n"
+    "can be read and then names the first thing that is wrong, with exit code 6.\n"
+    "\n"
+    "Example:\n"
+    "  xet inspect --verify suspicious.xorb"};
+
+}  // namespace xet::cli
