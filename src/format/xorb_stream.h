@@ -51,21 +51,24 @@ class XorbStreamReader {
   uint64_t body_size() const { return builder_.packed_size(); }
 
  private:
-  size_t wanted() const;
+  enum class State : uint8_t { kHeader, kPayload, kFooter };
+
+  /// Fills pending_ up to `n_bytes` from the front of `piece`; true when it is full.
+  bool top_up(ByteSpan& piece, size_t n_bytes);
   Status take_header(std::span<const std::byte, ChunkHeader::kEncodedSize> bytes);
   Status take_chunk(ByteSpan encoded);
   Status take_footer_bytes(ByteSpan bytes);
+  Status compare_footer(const XorbFooter& rebuilt) const;
+  size_t encoded_len() const { return ChunkHeader::kEncodedSize + header_.packed_len; }
   tl::unexpected<Error> in_chunk(Error error) const;
-
-  enum class State : uint8_t { kHeader, kPayload, kFooter };
 
   codec::Codec& codec_;
   Footer footer_policy_;
   OnChunk on_chunk_;
   State state_ = State::kHeader;
-  ChunkHeader header_;
-  ByteVector pending_;  // front part of the chunk (or footer) under way
-  ByteVector unpacked_;
+  ChunkHeader header_;   // of the chunk under way, from State::kPayload on
+  ByteVector pending_;   // front part of the chunk (or footer) under way
+  ByteVector unpacked_;  // room for a decoded chunk, made when first needed
   XorbFooterBuilder builder_;
 };
 
