@@ -74,13 +74,13 @@ lint: lint-setup ## format, clang-tidy on recently changed files, shellcheck, ru
 	@echo "shellcheck"; shellcheck --external-sources $(SHELL_FILES)
 	@echo "ruff"; $(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --quiet --check .
 	@echo "layers"; $(PYTHON) tools/check_layers.py
-	@$(call configure,tidy)
+	@$(call configure,tidy) -DXET_BENCH=ON
 	@echo "clang-tidy, files changed since $(LINT_SINCE)"; \
 	  $(PYTHON) tools/tidy.py --build-dir build/tidy --jobs $(JOBS) --since $(LINT_SINCE) --budget $(LINT_BUDGET)
 
 .PHONY: tidy
 tidy: lint-setup ## clang-tidy on every file, without a time limit
-	@$(call configure,tidy)
+	@$(call configure,tidy) -DXET_BENCH=ON
 	@$(PYTHON) tools/tidy.py --build-dir build/tidy --jobs $(JOBS)
 
 .PHONY: format
