@@ -47,6 +47,13 @@ std::optional<size_t> last_stable_cut(Nodes nodes) {
   return stable_cut(nodes, [&](size_t k) { return nodes.size() - 1 - k; });
 }
 
+/// Places in a level where the grouping is known to cut because the nodes on their other side have gone up
+/// before: the promoted part must begin or end there, or it would not be next to its neighbours above.
+struct KnownCuts {
+  std::optional<size_t> begin;
+  std::optional<size_t> end;
+};
+
 /// One level on its way: what stays at the left and at the right, and the parents of the groups between.
 struct Split {
   Nodes left;
@@ -54,17 +61,21 @@ struct Split {
   std::vector<TreeNode> promoted;
 };
 
-Split split_level(Nodes nodes, bool at_start, bool at_end) {
-  const Split all_stays{nodes, {}, {}};
+Split split_level(Nodes nodes, bool at_start, bool at_end, KnownCuts known) {
+  const size_t stay_left = known.begin.value_or(known.end.value_or(nodes.size()));
+  const Split all_stays{nodes.first(stay_left), nodes.subspan(stay_left), {}};
   if (nodes.size() <= 1) return all_stays;
-  const auto begin = at_start ? 0 : first_stable_cut(nodes);
-  if (!begin) return all_stays;
-  const auto inner = nodes.subspan(*begin);
-  const auto length = at_end ? inner.size() : last_stable_cut(inner);
-  if (!length || *length == 0) return all_stays;
 
-  Split out{nodes.first(*begin), inner.subspan(*length), {}};
-  for (Nodes rest = inner.first(*length); !rest.empty();) {
+  const auto begin = at_start ? 0 : known.begin ? known.begin : first_stable_cut(nodes);
+  if (!begin) return all_stays;
+  auto end = at_end ? nodes.size() : known.end;
+  if (!end) {
+    if (const auto cut = last_stable_cut(nodes.subspan(*begin))) end = *begin + *cut;
+  }
+  if (!end || *begin >= *end) return all_stays;
+
+  Split out{nodes.first(*begin), nodes.subspan(*end), {}};
+  for (Nodes rest = nodes.subspan(*begin, *end - *begin); !rest.empty();) {
     const size_t n = group_length(rest);
     out.promoted.push_back(parent_of(rest.first(n)));
     rest = rest.subspan(n);
@@ -79,14 +90,14 @@ class Assembly {
 
   /// Splits the next level and keeps its ends; returns what goes up. The run's end is a group's end only
   /// while nothing was kept there on the levels below.
-  std::vector<TreeNode> add_level(Nodes nodes) {
-    auto split = split_level(nodes, at_start_ && left_.empty(), at_end_ && n_right_ == 0);
+  std::vector<TreeNode> add_level(Nodes nodes, KnownCuts known) {
+    auto split = split_level(nodes, at_start_ && left_.empty(), at_end_ && n_right_ == 0, known);
     keep(split.left, split.right);
     return std::move(split.promoted);
   }
   /// Levels on top of those there are, until nothing goes up.
   void add_levels_above(std::vector<TreeNode> promoted) {
-    while (promoted.size() > 1) promoted = add_level(promoted);
+    while (promoted.size() > 1) promoted = add_level(promoted, {});
     if (promoted.size() == 1) keep(promoted, {});
   }
 
@@ -129,33 +140,37 @@ class LevelReader {
  public:
   explicit LevelReader(const Subtree& tree) : tree_(tree), right_end_(tree.nodes.size()) {}
 
-  size_t n_levels() const { return tree_.levels.size(); }
-  /// Appends the nodes of the next level, left part first; nothing above the top.
-  void append_next(std::vector<TreeNode>& out) {
-    if (level_ == tree_.levels.size()) return;
-    const auto [left, right] = tree_.levels[level_++];
-    const Nodes nodes(tree_.nodes);
-    append(out, nodes.subspan(left_begin_, left));
-    append(out, nodes.subspan(right_end_ - right, right));
-    left_begin_ += left;
-    right_end_ -= right;
+  /// Goes to the next level; nothing is there above the top.
+  void next() {
+    left_begin_ += left().size();
+    right_end_ -= right().size();
+    ++level_;
   }
+  Nodes left() const { return Nodes(tree_.nodes).subspan(left_begin_, counts().left); }
+  Nodes right() const { return Nodes(tree_.nodes).subspan(right_end_ - counts().right, counts().right); }
+  /// Whether higher levels have nodes: those lie between left() and right().
+  bool has_more_above() const { return right_end_ - left_begin_ > left().size() + right().size(); }
 
  private:
-  static void append(std::vector<TreeNode>& out, Nodes nodes) {
-    out.insert(out.end(), nodes.begin(), nodes.end());
+  Subtree::Level counts() const {
+    return level_ < tree_.levels.size() ? tree_.levels[level_] : Subtree::Level{};
   }
+
   const Subtree& tree_;
   size_t level_ = 0;
   size_t left_begin_ = 0;
   size_t right_end_;
 };
 
+void append(std::vector<TreeNode>& out, Nodes nodes) {
+  out.insert(out.end(), nodes.begin(), nodes.end());
+}
+
 }  // namespace
 
 Subtree Subtree::build(std::span<const TreeNode> chunks, bool at_start, bool at_end) {
   Assembly assembly(at_start, at_end);
-  assembly.add_levels_above(assembly.add_level(chunks));
+  assembly.add_levels_above(assembly.add_level(chunks, {}));
   return std::move(assembly).finish();
 }
 
@@ -167,16 +182,23 @@ Result<Subtree> Subtree::merge(const Subtree& a, const Subtree& b) {
                                                       : "cannot merge: the right subtree begins its file");
   }
   Assembly assembly(a.at_start, b.at_end);
+  // On each level: what `a` kept, what came up from between the two, what `b` kept. Where an operand has
+  // nodes above, they lie between its left and its right part, and the grouping cuts at the end of the one
+  // and at the start of the other.
   LevelReader left(a);
   LevelReader right(b);
   std::vector<TreeNode> carry;
-  std::vector<TreeNode> level;
-  for (size_t i = 0; i < std::max(left.n_levels(), right.n_levels()); ++i) {
-    level.clear();
-    left.append_next(level);
-    level.insert(level.end(), carry.begin(), carry.end());
-    right.append_next(level);
-    carry = assembly.add_level(level);
+  for (size_t i = 0; i < std::max(a.levels.size(), b.levels.size()); ++i, left.next(), right.next()) {
+    std::vector<TreeNode> level;
+    append(level, left.left());
+    append(level, left.right());
+    append(level, carry);
+    append(level, right.left());
+    append(level, right.right());
+    KnownCuts known;
+    if (left.has_more_above()) known.begin = left.left().size();
+    if (right.has_more_above()) known.end = level.size() - right.right().size();
+    carry = assembly.add_level(level, known);
   }
   assembly.add_levels_above(std::move(carry));
   return std::move(assembly).finish();
