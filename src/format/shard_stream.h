@@ -36,7 +36,7 @@ class ShardStreamParser {
  private:
   enum class State : uint8_t { kHeader, kFiles, kXorbs, kRest };
 
-  Result<size_t> group_size(ByteSpan header) const;
+  Result<uint64_t> group_size(ByteSpan header) const;
   Status take_group(ByteSpan group);
   Status spend(uint64_t n_bytes);
 
@@ -44,9 +44,9 @@ class ShardStreamParser {
   OnFile on_file_;
   OnXorb on_xorb_;
   State state_ = State::kHeader;
-  uint64_t offset_ = 0;     // of the group under way, in the shard
-  size_t group_bytes_ = 0;  // of the group under way; 0 until its header is complete
-  ByteVector pending_;      // front part of the group under way
+  uint64_t offset_ = 0;       // of the group under way, in the shard
+  uint64_t group_bytes_ = 0;  // of the group under way; 0 until its header is complete
+  ByteVector pending_;        // front part of the group under way
   std::optional<bool> files_have_verification_;
   std::unordered_set<FileHash> seen_;
 };

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "base/unique_function.h"
@@ -67,17 +68,29 @@ class ShardView {
   struct Table {
     uint64_t offset = 0;
     uint64_t n_entries = 0;
+    size_t entry_bytes = 0;
   };
-  /// A section: its first byte, and the end of the bytes in which its bookend must stand.
+  /// Records from `begin` on; those and the bookend end at `end` or before.
   struct Section {
     uint64_t begin = 0;
     uint64_t end = 0;
   };
+  struct Group;
+
+  Status find_sections_by_scan();
+  Result<Group> group_at(const Section& section, uint64_t offset) const;
+  template <class Visit>
+  Status for_each_group(const Section& section, Visit visit) const;
+  template <class Visit>
+  Status for_each_entry(const Table& table, uint64_t key, Visit visit) const;
+  Result<std::optional<Group>> find_group(const Section& section, const Table& table,
+                                          std::span<const std::byte, 32> hash) const;
+  uint64_t record_offset(const Section& section, uint32_t record) const;
 
   ByteSpan bytes_;
   std::optional<ShardFooter> footer_;
-  Section file_section_;
-  Section xorb_section_;
+  Section files_;
+  Section xorbs_;
   Table file_table_;
   Table xorb_table_;
   Table chunk_table_;
