@@ -121,13 +121,19 @@ std::optional<size_t> Lz4::compress(ByteSpan in, MutableByteSpan out) {
   std::memcpy(out.data(), header.data(), header.size());
   size_t at = header.size();
   if (!in.empty()) {
-    const size_t room = std::min(out.size() - around, static_cast<size_t>(LZ4_compressBound(kMaxInput)));
+    const size_t room = out.size() - around;
+    std::byte* block = out.data() + at + 4;
     const int n = LZ4_compress_fast_extState(state_->table.get(), reinterpret_cast<const char*>(in.data()),
-                                             reinterpret_cast<char*>(out.data() + at + 4),
-                                             static_cast<int>(in.size()), static_cast<int>(room), 1);
-    if (n <= 0) return std::nullopt;
-    store32(out.data() + at, static_cast<uint32_t>(n));
-    at += 4 + static_cast<size_t>(n);
+                                             reinterpret_cast<char*>(block), static_cast<int>(in.size()),
+                                             static_cast<int>(std::min(room, in.size() - 1)), 1);
+    uint32_t size_word = static_cast<uint32_t>(n);
+    if (n <= 0) {  // a block never grows: it is stored instead, where there is room for that
+      if (room < in.size()) return std::nullopt;
+      std::memcpy(block, in.data(), in.size());
+      size_word = static_cast<uint32_t>(in.size()) | kStoredBlock;
+    }
+    store32(out.data() + at, size_word);
+    at += 4 + (size_word & ~kStoredBlock);
   }
   store32(out.data() + at, 0);
   return at + 4;
