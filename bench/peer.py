@@ -119,7 +119,7 @@ class Ours:
 
     def _run(self, *arguments: str) -> tuple[str, Measured]:
         out, usage, wall_s = run_child([self.program, *arguments])
-        return out, Measured(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1000)
+        return out, Measured(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6)
 
     def hash_files(self, data: DataSet) -> tuple[list[str], Measured]:
         out, measured = self._run("hash", *map(str, data.paths))
@@ -160,7 +160,7 @@ class Theirs:
         command = [str(self.venv / "bin/python"), "-c", CHILD]
         out, usage, _ = run_child(command, json.dumps({"call": call, **arguments}), env=environment)
         told = json.loads(out)
-        return told["result"], Measured(told["wall_s"], told["cpu_s"], usage.ru_maxrss / 1000)
+        return told["result"], Measured(told["wall_s"], told["cpu_s"], usage.ru_maxrss * 1024 / 1e6)
 
     def idle_mb(self) -> float:
         return self._run("nothing")[1].rss_mb
