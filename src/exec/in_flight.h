@@ -7,8 +7,8 @@
 
 namespace xet::exec {
 
-/// Counts the work that uses an object, so that its destructor can wait for it: every task and callback captures a
-/// token, and wait() returns when all tokens are gone. Thread-safe.
+/// Counts the work that uses an object, so that its destructor can wait for it: every task and callback
+/// captures a token, and wait() returns when all tokens are gone. Thread-safe.
 ///
 ///     pool.submit([this, token = in_flight_.token()] { … });
 ///     ~Owner() { cancel(); in_flight_.wait(); }
@@ -20,7 +20,8 @@ class InFlight {
     Token& operator=(Token&&) = delete;
     ~Token() {
       if (state_ == nullptr) return;
-      // notified with the lock held: a waiter may destroy the InFlight as soon as it sees zero, but not the state
+      // notified with the lock held: a waiter may destroy the InFlight as soon as it sees zero, but not the
+      // state
       auto state = state_->count.lock();
       if (--*state == 0) state_->idle.notify_all();
     }
