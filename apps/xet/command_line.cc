@@ -27,17 +27,25 @@ struct RawArguments {
   bool json = false, quiet = false, recursive = false, verify = false, no_sha256 = false, sha256 = false;
 };
 
-// CLI11 takes a word of the form [a,b] for a list. A NUL, which no real argument can hold, in front of such a
-// word keeps it whole.
+// Two things that CLI11 does to arguments are wrong for file names: a word of the form [a,b] becomes a list,
+// and "--" ends a command that already has a path. A NUL, which no real argument can hold, in front of a word
+// makes it a plain value; "--" is handled here.
 constexpr char kGuard = '\0';
 
+/// In reverse, as CLI11 wants them.
 std::vector<std::string> guarded_words(int argc, const char* const* argv) {
   std::vector<std::string> out;
-  for (int i = argc - 1; i > 0; --i) {  // CLI11 takes them from the back
+  bool values_only = false;
+  for (int i = 1; i < argc; ++i) {
     std::string word(argv[i]);
-    if (word.starts_with('[')) word.insert(word.begin(), kGuard);
+    if (!values_only && word == "--") {
+      values_only = true;
+      continue;
+    }
+    if (values_only || word.starts_with('[')) word.insert(word.begin(), kGuard);
     out.push_back(std::move(word));
   }
+  std::reverse(out.begin(), out.end());
   return out;
 }
 
@@ -273,7 +281,8 @@ Result<std::variant<Invocation, InfoText>> parse_command_line(int argc, const ch
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} (see `{}`)", one_line(message), help));
   }
   for (auto& path : raw.paths) remove_guard(path);
-  for (auto* word : {&raw.endpoint, &raw.hash, &raw.output, &raw.range, &raw.manifest, &raw.directory}) {
+  for (auto* word : {&raw.endpoint, &raw.progress, &raw.threads, &raw.max_memory, &raw.timeout, &raw.hash,
+                     &raw.output, &raw.range, &raw.manifest, &raw.directory}) {
     remove_guard(*word);
   }
 
