@@ -52,7 +52,7 @@ struct FileRow {
   FileHash hash;
   uint64_t size_bytes = 0;
   uint32_t n_terms = 0;
-  std::optional<ByteVector> inline_manifest;  ///< otherwise it is the object of manifest_generation
+  ByteVector inline_manifest;  ///< empty: it is the object of manifest_generation
   uint32_t manifest_generation = 0;
 };
 
@@ -63,7 +63,7 @@ struct ShardCommit {
     uint64_t size_bytes = 0;
     uint32_t n_terms = 0;
     std::optional<Sha256Digest> sha256;
-    std::optional<ByteVector> inline_manifest;
+    ByteVector inline_manifest;  ///< empty: it is the object of manifest_generation
     uint32_t manifest_generation = 0;
   };
   struct KeyChunk {

@@ -89,22 +89,23 @@ Result<int> version_of(sqlite::Connection& connection) {
   if (!exists) return 0;
   XET_TRY(auto query, connection.query("SELECT version FROM schema_version"));
   XET_TRY(const bool row, query.step());
-  if (!row) return fail(ErrorCode::kCorruption, "the store's table schema_version is empty");
+  if (!row)
+    return fail(ErrorCode::kCorruption,
+                fmt::format("{}: the table schema_version is empty", connection.name()));
   return static_cast<int>(query.integer(0));
 }
 
-Status check_known(int version) {
+Status check_known(const sqlite::Connection& connection, int version) {
   if (version <= latest_schema_version()) return {};
   return fail(
       ErrorCode::kInvalidArgument,
-      fmt::format(
-          "the store was written by a newer program (schema {}, this one knows {}); update this program",
-          version, latest_schema_version()));
+      fmt::format("{} was written by a newer program (schema {}, this one knows {}); update this program",
+                  connection.name(), version, latest_schema_version()));
 }
 
 Status apply_missing(sqlite::Connection& connection) {
   XET_TRY(const int version, version_of(connection));  // again: another process may have been faster
-  XET_TRY_STATUS(check_known(version));
+  XET_TRY_STATUS(check_known(connection, version));
   if (version == 0) {
     XET_TRY_STATUS(
         connection.execute("CREATE TABLE schema_version(version INTEGER NOT NULL) STRICT; INSERT INTO "
@@ -124,7 +125,7 @@ int latest_schema_version() {
 Status migrate(sqlite::Connection& connection) {
   {
     XET_TRY(const int version, version_of(connection));
-    XET_TRY_STATUS(check_known(version));
+    XET_TRY_STATUS(check_known(connection, version));
     if (version == latest_schema_version()) return {};
   }
   XET_TRY_STATUS(connection.execute("BEGIN IMMEDIATE"));

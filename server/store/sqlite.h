@@ -105,6 +105,8 @@ class Connection {
   Status execute(const char* sql);
   /// A prepared statement, kept for the next time. `sql` must be a string literal.
   Result<Query> query(const char* sql);
+  /// The path, for messages.
+  const std::string& name() const { return name_; }
   /// Rows changed by the last INSERT, UPDATE or DELETE.
   int64_t changes() const;
   /// False also after an error that made SQLite roll back by itself.

@@ -118,7 +118,7 @@ Result<bool> insert_file(Connection& connection, const ShardCommit& commit, cons
               "INSERT INTO file_recon(file_hash, size, n_terms, shard_hash, inline_manifest, manifest_gen, "
               "created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT(file_hash) DO NOTHING"));
   std::optional<ByteSpan> manifest;
-  if (file.inline_manifest) manifest = *file.inline_manifest;
+  if (!file.inline_manifest.empty()) manifest = file.inline_manifest;
   XET_TRY_STATUS(insert
                      .bind(file.hash, file.size_bytes, file.n_terms, commit.shard, manifest,
                            file.manifest_generation, now_s)
@@ -268,12 +268,12 @@ Result<std::optional<FileRow>> SqliteMetaStore::find_file(const FileHash& file) 
       .hash = file,
       .size_bytes = static_cast<uint64_t>(query.integer(0)),
       .n_terms = static_cast<uint32_t>(query.integer(1)),
-      .inline_manifest = std::nullopt,
+      .inline_manifest = {},
       .manifest_generation = static_cast<uint32_t>(query.integer(3)),
   };
   if (!query.is_null(2)) {
     const ByteSpan manifest = query.blob(2);
-    out.inline_manifest.emplace(manifest.begin(), manifest.end());
+    out.inline_manifest.assign(manifest.begin(), manifest.end());
   }
   return out;
 }

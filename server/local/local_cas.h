@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <memory>
+
+#include "cas/cas.h"
+#include "xet/result.h"
+
+namespace xet::server {
+
+struct LocalCasOptions {
+  size_t threads = 4;  ///< for blocking work: verifying, reading, syncing
+};
+
+/// Opens the embedded store in `directory`, which is made when it is missing. Any number of them may be open
+/// on one directory, in this and other processes. kInvalidArgument when the directory holds a store of the
+/// genuine Rust client or of a newer version of this program. Blocks.
+///
+/// Callbacks come on the store's own threads. The store must not be destroyed from one of its callbacks.
+Result<std::unique_ptr<cas::Cas>> open_local_cas(const std::filesystem::path& directory,
+                                                 const LocalCasOptions& options = {});
+
+}  // namespace xet::server
