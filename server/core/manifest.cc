@@ -60,8 +60,8 @@ void ManifestBuilder::add(const store::XorbRow& xorb, uint32_t chunk_begin, uint
 }
 
 ByteVector ManifestBuilder::finish() const {
-  ByteVector out;
-  append_bytes(out, as_byte_span(kIdentifier));
+  const ByteSpan identifier = as_byte_span(kIdentifier);
+  ByteVector out(identifier.begin(), identifier.end());
   append_le<uint64_t>(out, file_size_);
   append_le<uint32_t>(out, static_cast<uint32_t>(index_of_.size()));
   append_le<uint32_t>(out, n_terms_);
