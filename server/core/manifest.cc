@@ -60,13 +60,20 @@ void ManifestBuilder::add(const store::XorbRow& xorb, uint32_t chunk_begin, uint
 }
 
 ByteVector ManifestBuilder::finish() const {
-  const ByteSpan identifier = as_byte_span(kIdentifier);
-  ByteVector out(identifier.begin(), identifier.end());
-  append_le<uint64_t>(out, file_size_);
-  append_le<uint32_t>(out, static_cast<uint32_t>(index_of_.size()));
-  append_le<uint32_t>(out, n_terms_);
-  append_bytes(out, xorbs_);
-  append_bytes(out, terms_);
+  ByteVector out(kHeaderSize + xorbs_.size() + terms_.size());
+  size_t at = 0;
+  const auto put = [&](const void* data, size_t size) {
+    std::memcpy(out.data() + at, data, size);
+    at += size;
+  };
+  const uint64_t file_size = to_little_endian(file_size_);
+  const uint32_t counts[] = {to_little_endian(static_cast<uint32_t>(index_of_.size())),
+                             to_little_endian(n_terms_)};
+  put(kIdentifier.data(), kIdentifier.size());
+  put(&file_size, sizeof file_size);
+  put(counts, sizeof counts);
+  if (!xorbs_.empty()) put(xorbs_.data(), xorbs_.size());
+  if (!terms_.empty()) put(terms_.data(), terms_.size());
   return out;
 }
 
