@@ -30,6 +30,7 @@ void sha256(benchmark::State& state, size_t n) {
 void file_hash(benchmark::State& state) {
   const auto n_chunks = static_cast<size_t>(state.range(0));
   std::vector<hash::ChunkInfo> chunks;
+  chunks.reserve(n_chunks);
   for (size_t i = 0; i < n_chunks; ++i) chunks.push_back({ChunkHash(testing::random_hash(i)), 65536});
   for (auto _ : state) benchmark::DoNotOptimize(hash::file_hash(chunks));
   state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(n_chunks));
