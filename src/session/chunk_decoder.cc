@@ -14,7 +14,8 @@ Result<size_t> ChunkDecoder::decode(const XorbHash& xorb, std::span<const Framed
   size_t n = 0;
   for (; n < chunks.size() && (n == 0 || used < kRoom); ++n) {
     const auto& chunk = chunks[n];
-    auto bytes = format::decode_chunk(chunk.header, chunk.payload, codec_, MutableByteSpan(room_).subspan(used));
+    auto bytes =
+        format::decode_chunk(chunk.header, chunk.payload, codec_, MutableByteSpan(room_).subspan(used));
     if (!bytes) {
       return fail(std::move(bytes).error(),
                   fmt::format("xorb {} chunk {} at offset {}", xorb.hex(), chunk.index, chunk.packed_offset));
@@ -24,8 +25,8 @@ Result<size_t> ChunkDecoder::decode(const XorbHash& xorb, std::span<const Framed
     const auto hash = hash::chunk_hash(*bytes);
     if (!range.chunk_hashes.empty() && range.chunk_hashes[chunk.index - range.chunks.begin] != hash) {
       return fail(ErrorCode::kCorruption,
-                  fmt::format("xorb {} chunk {} at offset {}: content hashes to {}, {} expected", xorb.hex(), chunk.index,
-                              chunk.packed_offset, hash.hex(),
+                  fmt::format("xorb {} chunk {} at offset {}: content hashes to {}, {} expected", xorb.hex(),
+                              chunk.index, chunk.packed_offset, hash.hex(),
                               range.chunk_hashes[chunk.index - range.chunks.begin].hex()));
     }
     out.push_back({chunk.index, chunk.unpacked_offset, hash, *bytes});
@@ -41,6 +42,8 @@ std::unique_ptr<ChunkDecoder> DecoderPool::take() {
   return out;
 }
 
-void DecoderPool::put(std::unique_ptr<ChunkDecoder> decoder) { idle_.lock()->push_back(std::move(decoder)); }
+void DecoderPool::put(std::unique_ptr<ChunkDecoder> decoder) {
+  idle_.lock()->push_back(std::move(decoder));
+}
 
 }  // namespace xet::session

@@ -21,8 +21,8 @@ struct DecodedChunk {
   ByteSpan bytes;
 };
 
-/// Decodes and hashes chunks. Its memory (kRoom plus one chunk, and the codec's) is reused from block to block, so keep a
-/// few in a DecoderPool. Not thread-safe.
+/// Decodes and hashes chunks. Its memory (kRoom plus one chunk, and the codec's) is reused from block to
+/// block, so keep a few in a DecoderPool. Not thread-safe.
 class ChunkDecoder {
  public:
   /// Unpacked bytes that are held at once, about.
@@ -30,11 +30,11 @@ class ChunkDecoder {
 
   ChunkDecoder() : room_(kRoom + format::kMaxChunkBytes) {}
 
-  /// Decodes chunks from the front of `chunks` until its memory is full, at least one; hashes them, and compares with
-  /// `expected[index - first_expected]` unless that is empty. Appends to `out`, whose chunks are valid until the next
-  /// call. kCorruption names xorb, chunk and offset.
-  Result<size_t> decode(const XorbHash& xorb, std::span<const FramedChunk> chunks, const cas::FetchRange& range,
-                        std::vector<DecodedChunk>& out);
+  /// Decodes chunks from the front of `chunks` until its memory is full, at least one; hashes them, and
+  /// compares with `expected[index - first_expected]` unless that is empty. Appends to `out`, whose chunks
+  /// are valid until the next call. kCorruption names xorb, chunk and offset.
+  Result<size_t> decode(const XorbHash& xorb, std::span<const FramedChunk> chunks,
+                        const cas::FetchRange& range, std::vector<DecodedChunk>& out);
 
  private:
   codec::Codec codec_;

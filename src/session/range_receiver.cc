@@ -67,13 +67,15 @@ Status RangeReceiver::cut_chunks(ByteSpan bytes, FramedBlock& block, size_t& use
   while (bytes.size() - used >= ChunkHeader::kEncodedSize) {
     const auto header = ChunkHeader::parse(bytes.subspan(used).first<ChunkHeader::kEncodedSize>());
     if (!header) {
-      return fail(header.error(), fmt::format("xorb {} chunk {} at offset {}", xorb_.hex(), next_chunk_, at()));
+      return fail(header.error(),
+                  fmt::format("xorb {} chunk {} at offset {}", xorb_.hex(), next_chunk_, at()));
     }
     const size_t whole = ChunkHeader::kEncodedSize + header->packed_len;
     if (bytes.size() - used < whole) break;
     if (next_chunk_ == chunks_.end) {
-      return fail(ErrorCode::kCorruption, fmt::format("xorb {}: chunk {} at offset {} lies behind the range that was asked for",
-                                                      xorb_.hex(), next_chunk_, at()));
+      return fail(ErrorCode::kCorruption,
+                  fmt::format("xorb {}: chunk {} at offset {} lies behind the range that was asked for",
+                              xorb_.hex(), next_chunk_, at()));
     }
     block.chunks.push_back({next_chunk_, at(), unpacked_, *header,
                             bytes.subspan(used + ChunkHeader::kEncodedSize, header->packed_len)});
@@ -83,9 +85,10 @@ Status RangeReceiver::cut_chunks(ByteSpan bytes, FramedBlock& block, size_t& use
     cut_bytes_ += whole;
   }
   if (received_ == bytes_.size() && (used != bytes.size() || next_chunk_ != chunks_.end)) {
-    return fail(ErrorCode::kCorruption,
-                fmt::format("xorb {}: the range ends at offset {} inside chunk {}, chunks up to {} were asked for", xorb_.hex(),
-                            bytes_.end, next_chunk_, chunks_.end));
+    return fail(
+        ErrorCode::kCorruption,
+        fmt::format("xorb {}: the range ends at offset {} inside chunk {}, chunks up to {} were asked for",
+                    xorb_.hex(), bytes_.end, next_chunk_, chunks_.end));
   }
   return {};
 }

@@ -27,15 +27,15 @@ struct FramedBlock {
   std::vector<FramedChunk> chunks;
 };
 
-/// Receives a fetched range into pooled buffers and cuts it into chunks while it comes. A chunk that is incomplete at the
-/// end of a buffer is copied to the front of the next, so no buffer waits for another: with any number of ranges under
-/// way, one free buffer is enough to go on.
+/// Receives a fetched range into pooled buffers and cuts it into chunks while it comes. A chunk that is
+/// incomplete at the end of a buffer is copied to the front of the next, so no buffer waits for another: with
+/// any number of ranges under way, one free buffer is enough to go on.
 class RangeReceiver final : public cas::FetchSink {
  public:
   static constexpr size_t kBufferBytes = size_t{2} << 20;
 
-  /// `on_block` gets the blocks in order, on the sender's thread; it must be short. `on_error` is called at most once,
-  /// with kCorruption naming xorb, chunk and offset; what comes after it is thrown away.
+  /// `on_block` gets the blocks in order, on the sender's thread; it must be short. `on_error` is called at
+  /// most once, with kCorruption naming xorb, chunk and offset; what comes after it is thrown away.
   RangeReceiver(const XorbHash& xorb, const cas::FetchRange& range, exec::BufferPool& buffers,
                 std::function<void(FramedBlock)> on_block, std::function<void(Error)> on_error);
 

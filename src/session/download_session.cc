@@ -1,0 +1,165 @@
+#include <algorithm>
+#include <deque>
+#include <map>
+#include <utility>
+
+#include "session/file_download.h"
+#include "xet/download.h"
+
+namespace xet {
+
+using session::FileDownload;
+using session::RangeReceiver;
+
+namespace {
+
+constexpr size_t kLeastBuffers = 4;
+// Fetches under way at once. A store in this process needs no more; a network will want a control of its own.
+constexpr size_t kMaxFetches = 8;
+// Files begun at once: bounds open files and plans in memory.
+constexpr size_t kMaxActiveFiles = 16;
+
+}  // namespace
+
+/// Hands out the fetches of the active files, oldest file first, and keeps the results.
+class DownloadSession::Impl {
+ public:
+  Impl(std::shared_ptr<Client> client, DownloadOptions options)
+      : client_(std::move(client)),
+        shared_(*client_->impl()),
+        options_(std::move(options)),
+        monitor_(options_.session, shared_.clock()),
+        memory_(reserve()),
+        buffers_(shared_.budget(), RangeReceiver::kBufferBytes, kLeastBuffers,
+                 kMaxFetches + 2 * shared_.cpu().size()),
+        strand_(shared_.cpu()),
+        unblock_(monitor_.stop_token(), [this] { buffers_.cancel(); }) {
+    if (auto cas = shared_.require_cas()) {
+      env_.emplace(session::DownloadEnvironment{
+          shared_, **cas, in_flight_, strand_, monitor_, buffers_, decoders_, [this] { pump(); },
+          [this] { fetch_ended(); },
+          [this](size_t index, Result<DownloadedFile> result) { settled(index, std::move(result)); }});
+    } else {
+      monitor_.fail(std::move(cas).error());
+    }
+  }
+
+  ~Impl() {
+    monitor_.cancel();
+    in_flight_.wait();
+  }
+
+  size_t add(DownloadRequest request) {
+    auto n_added = n_added_.lock();  // held, so that the order of indices is the order on the strand
+    const size_t index = (*n_added)++;
+    monitor_.total_files.fetch_add(1, std::memory_order_relaxed);
+    if (request.size_bytes && !request.range) {
+      monitor_.total_bytes.fetch_add(*request.size_bytes, std::memory_order_relaxed);
+    }
+    strand_.post([this, token = in_flight_.token(), index, request = std::move(request)]() mutable {
+      results_.emplace_back();
+      if (!env_) return;
+      waiting_.push_back(std::make_unique<FileDownload>(*env_, index, std::move(request)));
+      pump();
+    });
+    return index;
+  }
+
+  std::vector<Result<DownloadedFile>> wait() {
+    in_flight_.wait();
+    monitor_.finish();
+    std::vector<Result<DownloadedFile>> out;
+    out.reserve(results_.size());
+    for (auto& result : results_) {
+      if (result) {
+        out.push_back(std::move(*result));
+      } else if (const auto why = monitor_.status(); !why) {
+        out.push_back(tl::unexpected(why.error()));
+      } else {
+        out.push_back(fail(ErrorCode::kInternal, "the download came to rest before it was done"));
+      }
+    }
+    return out;
+  }
+
+  void cancel() { monitor_.cancel(); }
+
+ private:
+  exec::MemoryBudget::Reservation reserve() {
+    auto memory = shared_.budget().reserve(kLeastBuffers * RangeReceiver::kBufferBytes, monitor_.stop_token(),
+                                           options_.session.deadline);
+    if (memory) return std::move(*memory);
+    monitor_.fail(std::move(memory).error());
+    return {};
+  }
+
+  void pump() {
+    if (std::exchange(pumping_, true)) return;  // a file may settle while it is begun
+    for (auto& [index, file] : active_) {
+      while (n_fetching_ < kMaxFetches && file->can_fetch()) {
+        ++n_fetching_;
+        file->start_fetch();
+      }
+      if (file->needs_page()) file->ask_page();
+    }
+    while (active_.size() < kMaxActiveFiles && !waiting_.empty()) {
+      auto file = std::move(waiting_.front());
+      waiting_.pop_front();
+      auto& begun = *active_.emplace(next_begun_++, std::move(file)).first->second;
+      begun.begin();
+    }
+    pumping_ = false;
+    over_.clear();
+  }
+
+  void fetch_ended() {
+    --n_fetching_;
+    pump();
+  }
+
+  void settled(size_t index, Result<DownloadedFile> result) {
+    results_[index].emplace(std::move(result));
+    const auto file = active_.find(index);
+    over_.push_back(std::move(file->second));  // it is still running its last step
+    active_.erase(file);
+    strand_.post([this, token = in_flight_.token()] { pump(); });
+  }
+
+  // The order matters: whoever starts tasks is destroyed before what the tasks use, and the client last.
+  std::shared_ptr<Client> client_;
+  Client::Impl& shared_;
+  const DownloadOptions options_;
+  session::Monitor monitor_;
+  exec::MemoryBudget::Reservation memory_;
+  exec::InFlight in_flight_;
+  exec::BufferPool buffers_;
+  session::DecoderPool decoders_;
+  exec::Strand strand_;
+  Sync<size_t> n_added_{0};
+
+  // What follows belongs to the strand.
+  std::optional<session::DownloadEnvironment> env_;
+  std::deque<std::unique_ptr<FileDownload>> waiting_;
+  std::map<size_t, std::unique_ptr<FileDownload>> active_;  // by index: the oldest is served first
+  std::vector<std::unique_ptr<FileDownload>> over_;
+  size_t next_begun_ = 0;
+  size_t n_fetching_ = 0;
+  bool pumping_ = false;
+  std::vector<std::optional<Result<DownloadedFile>>> results_;
+
+  std::stop_callback<std::function<void()>> unblock_;
+};
+
+DownloadSession::DownloadSession(const std::shared_ptr<Client>& client, DownloadOptions options)
+    : impl_(std::make_shared<Impl>(client, std::move(options))) {}
+DownloadSession::~DownloadSession() {
+  impl_->cancel();
+}
+size_t DownloadSession::add(DownloadRequest request) {
+  return impl_->add(std::move(request));
+}
+std::vector<Result<DownloadedFile>> DownloadSession::wait() {
+  return impl_->wait();
+}
+
+}  // namespace xet
