@@ -55,14 +55,12 @@ void remove_guard(std::string& word) {
 
 void add_output_options(CLI::App& command, RawArguments& raw) {
   command.add_flag("--json", raw.json, "Write one JSON object per line instead of text")->group("Output");
-  auto* quiet = command.add_flag("-q,--quiet", raw.quiet, "No progress and no summary, only errors");
-  quiet->group("Output");
+  command.add_flag("-q,--quiet", raw.quiet, "No progress and no summary, only errors")->group("Output");
   command
       .add_option("--progress", raw.progress,
                   "auto (a bar on a terminal, else a line per 10 s), bar, lines, json (events) or none")
       ->type_name("MODE")
-      ->group("Output")
-      ->excludes(quiet);
+      ->group("Output");
 }
 
 void add_resource_options(CLI::App& command, RawArguments& raw) {
@@ -103,6 +101,9 @@ Result<CommonOptions> common_options(const RawArguments& raw) {
   out.endpoint = raw.endpoint;
   if (out.endpoint.empty()) {
     if (const char* from_environment = std::getenv("XET_ENDPOINT")) out.endpoint = from_environment;
+  }
+  if (out.quiet && !raw.progress.empty()) {
+    return fail(ErrorCode::kInvalidArgument, "-q and --progress exclude each other");
   }
   XET_TRY(out.progress, parse_progress(raw.progress));
   if (!raw.max_memory.empty()) {
@@ -276,6 +277,8 @@ Result<std::variant<Invocation, InfoText>> parse_command_line(int argc, const ch
     std::string message = error.what();
     std::erase(message, kGuard);
     const auto used = app.get_subcommands();
+    if (used.empty() && argc == 1)
+      message = "no command given: upload, download, cat, plan, hash, chunks or inspect";
     const std::string help =
         used.empty() ? "xet --help" : fmt::format("xet {} --help", used.front()->get_name());
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} (see `{}`)", one_line(message), help));

@@ -112,10 +112,11 @@ class Xorbs(InspectTest):
                 self.assert_one_line(done.err, "bad", where)
 
     def test_shows_what_lies_before_the_damage(self):
-        done = self.inspect(self.write("bad", self.object[:-len(self.footer) - 1]), "--json", "--verify", expect=CONTENT)
+        bad = self.write("bad", self.body[:-1])
+        done = self.inspect(bad, "--json", "--verify", expect=CONTENT)
         self.assertEqual([c["hash"] for c in done.of("xorb_chunk")], self.hashes[:1])
         (error,) = done.of("error")
-        self.assertEqual((error["code"], error["kind"], error["path"]), (CONTENT, "corruption", str(self.folder / "bad")))
+        self.assertEqual((error["code"], error["kind"], error["path"]), (CONTENT, "corruption", str(bad)))
 
     def test_verify_finds_every_flipped_bit(self):
         ignored = range(len(self.object) - 20, len(self.object) - 4)  # the footer's buffer

@@ -13,13 +13,11 @@ from cli_support import CONTENT, LOCAL_IO, NO_SUCH_HASH, NOT_FOUND, USAGE, CliTe
 
 def contents(folder: Path) -> dict[bytes, bytes]:
     """Every file below a folder by its path as bytes."""
-    root = os.fsencode(folder)
     out = {}
-    for parent, _, names in os.walk(root):
+    for parent, _, names in os.walk(os.fsencode(folder)):
         for name in names:
-            path = os.path.join(parent, name)
-            with open(path, "rb") as file:  # noqa: PTH123 (pathlib has no paths of bytes)
-                out[os.path.relpath(path, root)] = file.read()
+            path = Path(os.fsdecode(parent)) / os.fsdecode(name)
+            out[os.fsencode(path.relative_to(folder))] = path.read_bytes()
     return out
 
 

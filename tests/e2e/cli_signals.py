@@ -106,9 +106,10 @@ class StdoutGone(CliTest):
     def test_a_full_disk_is_7(self):
         path = self.write("a", random_bytes(200_000, 6))
         xet_hash = self.put(path.read_bytes())
-        for arguments in (["hash", path], ["chunks", path], ["cat", xet_hash], ["upload", path], ["plan", "--json", path]):
-            with self.subTest(arguments=arguments[0]), Path("/dev/full").open("wb") as full:
-                process = self.start(*arguments, "-q", stdout=full, stderr=PIPE)
+        commands = {"hash": path, "chunks": path, "cat": xet_hash, "upload": path, "plan": path}
+        for command, argument in commands.items():
+            with self.subTest(command=command), Path("/dev/full").open("wb") as full:
+                process = self.start(command, "-q", argument, stdout=full, stderr=PIPE)
                 err = process.stderr.read()
                 self.assertEqual(process.wait(timeout=60), LOCAL_IO, err)
                 self.assert_one_line(err, "No space left")

@@ -77,7 +77,8 @@ class WrongUsage(CliTest):
                 self.assertEqual(done.out, b"")
 
     def test_ranges(self):
-        for text in ("", "-", "-5", "5", "5-4", "a-b", "1-2-3", "1-2,4-5", " 1-2", "0x1-2", "1.5-2", "18446744073709551616-"):
+        wrong = ["", "-", "-5", "5", "5-4", "a-b", "1-2-3", "1-2,4-5", " 1-2", "0x1-2", "1.5-2", f"{2**64}-"]
+        for text in wrong:
             for command in (["cat"], ["download", "-o", "x"]):
                 with self.subTest(text=text, command=command):
                     self.xet(*command, NO_SUCH_HASH, f"--range={text}", expect=USAGE)
@@ -130,7 +131,8 @@ class Settings(CliTest):
                 self.assertEqual(self.xet("cat", done.out.split()[0], "--max-memory", size).out, content)
 
     def test_sizes_that_are_none(self):
-        for size in ("", "M", "64X", "64MM", "-64M", "1e9", "64 M", "64M ", "1.2.3G", "99999999999T", "nan", "infinity"):
+        wrong = ["", "M", "64X", "64MM", "-64M", "1e9", "64 M", "64M ", "1.2.3G", "99999999999T", "nan", "infinity"]
+        for size in wrong:
             with self.subTest(size=size):
                 self.write("a", b"")
                 self.xet("hash", "a", f"--max-memory={size}", expect=USAGE)
