@@ -118,6 +118,28 @@ TEST(Subtree, MergesOfRandomCutsHaveTheHashOfTheWhole) {
   }
 }
 
+TEST(Subtree, KeepsTheOrderWhenRunsOfTheMiddleAreMergedFirst) {
+  // X may end a group. The second run has nodes on a higher level already when the first, too short to have
+  // any, is put before it; then the end comes, and the start last.
+  const std::string_view pattern = "X......X....X...X..X..XX.....X.";
+  std::vector<TreeNode> nodes;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    nodes.push_back({NodeHash::from_words(i, i, i, pattern[i] == 'X' ? 0 : 1), 1});
+  }
+  const auto all = std::span<const TreeNode>(nodes);
+  const auto before = Subtree::build(all.first(6), false, false);
+  const auto middle = Subtree::build(all.subspan(6, 20), false, false);
+  const auto after = Subtree::build(all.subspan(26), false, true);
+  ASSERT_EQ(middle.levels, (Levels{{7, 6}, {2, 0}}));
+  const auto joined = Subtree::merge(before, middle);
+  ASSERT_THAT(joined, testing::IsOk());
+  const auto tail = Subtree::merge(*joined, after);
+  ASSERT_THAT(tail, testing::IsOk());
+  const auto whole = Subtree::merge(Subtree::build({}, true, false), *tail);
+  ASSERT_THAT(whole, testing::IsOk());
+  EXPECT_EQ(whole->aggregate().value(), aggregate(nodes));
+}
+
 TEST(Subtree, StaysSmallWhenAManyChunkFileIsMergedInBatches) {
   SplitMix64 random(4);
   Subtree tree = Subtree::build({}, true, false);
