@@ -1,15 +1,22 @@
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/check.h"
 #include "bench/data.h"
 #include "chunk/chunker.h"
+#include "format/shard.h"
+#include "format/shard_view.h"
 #include "format/xorb.h"
 #include "format/xorb_check.h"
 #include "format/xorb_footer.h"
 #include "hash/blake3.h"
+#include "support/generators.h"
 
 namespace {
 
@@ -17,7 +24,7 @@ using namespace xet;
 using bench::bench_name;
 using bench::data_set;
 
-/// Cuts what is at hand into chunks and packs them, without hashing: what a xorb costs beside its hashes.
+/// Packs in chunks of the usual size, without hashing: what a xorb costs beside its hashes.
 size_t pack_all(ByteSpan bytes, codec::Codec& codec, MutableByteSpan room) {
   size_t packed = 0;
   while (!bytes.empty()) {
@@ -74,6 +81,63 @@ void xorb_footer_parse(benchmark::State& state) {
   state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(tail.size()));
 }
 BENCHMARK(xorb_footer_parse);
+
+/// A stored shard of 64 full xorbs of 1000 chunks, each xorb one file: about 4 GB of content.
+const ByteVector& stored_shard() {
+  static const ByteVector bytes = [] {
+    constexpr uint32_t kChunks = 1000;
+    format::Shard shard;
+    for (uint64_t i = 0; i < 64; ++i) {
+      format::XorbRecord xorb{.hash = XorbHash(testing::random_hash(i)), .chunks = {}};
+      for (uint32_t c = 0; c < kChunks; ++c) {
+        xorb.chunks.push_back({ChunkHash(testing::random_hash(1000 * (i + 1) + c)), c * 65536, 65536, 0});
+      }
+      xorb.unpacked_bytes = kChunks * 65536;
+      shard.files.push_back({.hash = FileHash(testing::random_hash(i + 100)),
+                             .terms = {{xorb.hash, xorb.unpacked_bytes, 0, kChunks}},
+                             .verification = {RangeHash(testing::random_hash(i + 200))},
+                             .sha256 = std::nullopt});
+      shard.xorbs.push_back(std::move(xorb));
+    }
+    std::ranges::sort(shard.files, {}, &format::FileRecord::hash);
+    std::ranges::sort(shard.xorbs, {}, &format::XorbRecord::hash);
+    return shard.to_stored_form({.has_tables = true});
+  }();
+  return bytes;
+}
+
+void shard_parse(benchmark::State& state) {
+  const ByteVector& bytes = stored_shard();
+  XET_CHECK(format::Shard::parse(bytes).has_value());
+  for (auto _ : state) benchmark::DoNotOptimize(format::Shard::parse(bytes).has_value());
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(bytes.size()));
+}
+BENCHMARK(shard_parse);
+
+void shard_write(benchmark::State& state) {
+  const auto shard = format::Shard::parse(stored_shard());
+  XET_CHECK(shard.has_value() && shard->serialise() == stored_shard());
+  for (auto _ : state) benchmark::DoNotOptimize(shard->serialise().size());
+  state.SetBytesProcessed(state.iterations() * static_cast<int64_t>(stored_shard().size()));
+}
+BENCHMARK(shard_write);
+
+/// Chunks that are there, in no order.
+void shard_find_chunk(benchmark::State& state) {
+  const auto view = format::ShardView::open(stored_shard());
+  XET_CHECK(view.has_value());
+  testing::SplitMix64 generator(3);
+  const auto next = [&] {
+    return ChunkHash(testing::random_hash(1000 * (generator.below(64) + 1) + generator.below(1000)));
+  };
+  std::vector<ChunkHash> wanted(1024);
+  std::ranges::generate(wanted, next);
+  for (const auto& hash : wanted) XET_CHECK(!view->find_chunk(hash).value().empty());
+  size_t i = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(view->find_chunk(wanted[i++ % wanted.size()]).has_value());
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(shard_find_chunk);
 
 [[maybe_unused]] const bool kRegistered = [] {
   for (const std::string_view data : {"random", "text", "bf16"}) {
