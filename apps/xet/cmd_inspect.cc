@@ -43,10 +43,14 @@ Status inspect(Output& out, const InspectedFile& file) {
 }  // namespace
 
 std::string hash_in_name(const std::string& path) {
-  std::string name = std::filesystem::path(path).filename().string();
-  if (name.ends_with(".mdb")) name.resize(name.size() - 4);
-  if (const size_t dot = name.rfind('.'); dot != std::string::npos) name.erase(0, dot + 1);
-  return FileHash::from_hex(name) ? name : std::string();
+  const std::string name = std::filesystem::path(path).filename().string();
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find('.', begin), name.size());
+    const std::string part = name.substr(begin, end - begin);
+    if (FileHash::from_hex(part)) return part;
+    begin = end + 1;
+  }
+  return {};
 }
 
 std::string ratio_text(uint64_t packed, uint64_t unpacked) {

@@ -17,7 +17,8 @@ void run(Context& context, const PlanArgs& args) {
   if (out.json()) {
     for (const auto& file : planned.files) out.file({file.name, file.hash, file.size_bytes, file.sha256});
   }
-  const Summary sums = summary_of(planned, context.seconds());
+  Summary sums = summary_of(planned, context.seconds());
+  sums.wire_bytes = 0;  // whatever an upload would send, a plan sends nothing
   const auto row = [&](std::string_view label, uint64_t bytes) {
     out.line(fmt::format("{:<11}{:>16} bytes  {:>9}", label, bytes, human_bytes(bytes)));
   };

@@ -30,6 +30,15 @@ std::optional<std::filesystem::path> local_directory(std::string_view endpoint) 
   return std::filesystem::path(endpoint);
 }
 
+/// Missing, or an empty directory: opening it would make a store there.
+bool has_nothing(const std::filesystem::path& directory) {
+  std::error_code error;
+  const auto type = std::filesystem::status(directory, error).type();
+  if (type == std::filesystem::file_type::not_found) return true;
+  return type == std::filesystem::file_type::directory && std::filesystem::is_empty(directory, error) &&
+         !error;
+}
+
 }  // namespace
 
 Context::Context(const CommonOptions& options, Output& out, SignalWatcher& signals)
@@ -68,10 +77,9 @@ Result<std::shared_ptr<Client>> Context::open_store(StoreUse use) const {
                      fmt::format("no endpoint: say where the store is with -e ENDPOINT or XET_ENDPOINT; {}",
                                  kEndpointForms));
   }
-  const auto directory = local_directory(options_.endpoint);
+  const auto directory = local_store();
   if (directory && use != StoreUse::kWrite) {
-    std::error_code error;
-    if (std::filesystem::status(*directory, error).type() == std::filesystem::file_type::not_found) {
+    if (has_nothing(*directory)) {
       if (use == StoreUse::kPlan) return open_without_store();
       return xet::fail(ErrorCode::kNotFound,
                        fmt::format("there is no store at {}: check the endpoint", options_.endpoint));
@@ -82,6 +90,10 @@ Result<std::shared_ptr<Client>> Context::open_store(StoreUse use) const {
 
 Result<std::shared_ptr<Client>> Context::open_without_store() const {
   return open_offline(options_.client);
+}
+
+std::optional<std::filesystem::path> Context::local_store() const {
+  return local_directory(options_.endpoint);
 }
 
 SessionOptions Context::session_options(ProgressPrinter* progress) const {

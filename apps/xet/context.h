@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -18,7 +19,8 @@ class ProgressPrinter;
 /// How a command uses its store.
 enum class StoreUse : uint8_t {
   kWrite,  ///< a local store is made when it is not there
-  kRead,   ///< a missing local store is kNotFound: a mistyped path must not leave an empty store behind
+  kRead,   ///< a local store that is not there is kNotFound: a mistyped path must not leave an empty store
+           ///< behind
   kPlan,   ///< a missing local store, or no endpoint at all, is planned as an empty one
 };
 
@@ -41,6 +43,8 @@ class Context {
 
   Result<std::shared_ptr<Client>> open_store(StoreUse use) const;
   Result<std::shared_ptr<Client>> open_without_store() const;
+  /// The directory of the local store that the endpoint names, whether it exists or not.
+  std::optional<std::filesystem::path> local_store() const;
   SessionOptions session_options(ProgressPrinter* progress) const;
   /// Since the program started.
   double seconds() const;

@@ -25,8 +25,8 @@ bool looks_like_shard(ByteSpan bytes);
 Status inspect_xorb(Output& out, const InspectedFile& file);
 Status inspect_shard(Output& out, const InspectedFile& file);
 
-/// The 64 digits that a file's name holds, as stores name their objects: `HASH`, `default.HASH`, `HASH.mdb`.
-/// Empty when there are none.
+/// The hash that a file's name holds between its dots, as stores name their objects: `HASH`, `HASH.0`,
+/// `default.HASH`, `HASH.mdb`. Empty when there is none.
 std::string hash_in_name(const std::string& path);
 
 /// packed / unpacked in per cent.

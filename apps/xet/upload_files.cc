@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "apps/xet/fd_io.h"
+#include "apps/xet/names.h"
 #include "apps/xet/progress.h"
 #include "apps/xet/walk.h"
 #include "base/try.h"
@@ -14,8 +15,12 @@ namespace xet::cli {
 
 std::vector<std::string> collect_sources(Context& context, const std::vector<std::string>& paths,
                                          bool recursive) {
-  return collect_files(paths, {.recursive = recursive, .stop = context.signals().token()},
-                       [&](const Error& error, const std::string& name) { context.fail(error, name); });
+  return collect_files(
+      paths, {.recursive = recursive, .stop = context.signals().token(), .store = context.local_store()},
+      [&](const Error& error, const std::string& name) { context.fail(error, name); },
+      [&](const std::string& name) {
+        context.out().note(fmt::format("note: {} is the store itself: left out", one_line(name)));
+      });
 }
 
 Error source_error(Error error) {

@@ -27,8 +27,12 @@ std::string_view special_kind(mode_t mode) {
 
 class Walker {
  public:
-  Walker(const WalkOptions& options, const WalkErrorHandler& on_error, std::vector<std::string>& out)
-      : options_(options), on_error_(on_error), out_(out) {}
+  Walker(const WalkOptions& options, const WalkErrorHandler& on_error,
+         const StoreSkippedHandler& on_store_skipped, std::vector<std::string>& out)
+      : options_(options), on_error_(on_error), on_store_skipped_(on_store_skipped), out_(out) {
+    struct stat st{};
+    if (options.store && ::stat(options.store->c_str(), &st) == 0) store_ = id_of(st);
+  }
 
   void visit_argument(const std::string& argument) {
     if (argument == "-") {
@@ -42,6 +46,8 @@ class Walker {
       on_error_({ErrorCode::kInvalidArgument,
                  fmt::format("{} is a directory: add -r for everything below it", argument)},
                 argument);
+    } else if (S_ISDIR(st.st_mode) && id_of(st) == store_) {
+      on_error_({ErrorCode::kInvalidArgument, fmt::format("{} is the store itself", argument)}, argument);
     } else if (S_ISDIR(st.st_mode)) {
       visit_directory(argument, st);
     } else if (S_ISSOCK(st.st_mode)) {
@@ -53,11 +59,14 @@ class Walker {
 
  private:
   using DirectoryId = std::pair<dev_t, ino_t>;
+  static DirectoryId id_of(const struct stat& st) { return {st.st_dev, st.st_ino}; }
 
   void visit_entry(const std::string& name) {
     struct stat st{};
     if (::stat(name.c_str(), &st) != 0) {
       on_error_(io_error("cannot read", name, errno), name);
+    } else if (S_ISDIR(st.st_mode) && id_of(st) == store_) {
+      on_store_skipped_(name);
     } else if (S_ISDIR(st.st_mode)) {
       visit_directory(name, st);
     } else if (S_ISREG(st.st_mode)) {
@@ -71,7 +80,7 @@ class Walker {
 
   // Recursion is bounded by the length of a path the kernel accepts.
   void visit_directory(const std::string& name, const struct stat& st) {
-    const DirectoryId id{st.st_dev, st.st_ino};
+    const DirectoryId id = id_of(st);
     if (std::find(open_directories_.begin(), open_directories_.end(), id) != open_directories_.end()) {
       on_error_(
           {ErrorCode::kIo, fmt::format("{} is a link to a directory that it lies in: not followed", name)},
@@ -110,6 +119,8 @@ class Walker {
 
   const WalkOptions& options_;
   const WalkErrorHandler& on_error_;
+  const StoreSkippedHandler& on_store_skipped_;
+  std::optional<DirectoryId> store_;
   std::vector<std::string>& out_;
   std::vector<DirectoryId> open_directories_;  // from the argument down to where the walk is
 };
@@ -117,9 +128,10 @@ class Walker {
 }  // namespace
 
 std::vector<std::string> collect_files(const std::vector<std::string>& arguments, const WalkOptions& options,
-                                       const WalkErrorHandler& on_error) {
+                                       const WalkErrorHandler& on_error,
+                                       const StoreSkippedHandler& on_store_skipped) {
   std::vector<std::string> out;
-  Walker walker(options, on_error, out);
+  Walker walker(options, on_error, on_store_skipped, out);
   for (const auto& argument : arguments) {
     if (options.stop.stop_requested()) break;
     walker.visit_argument(argument);

@@ -137,7 +137,7 @@ class Xorbs(InspectTest):
                 self.inspect(self.write("bad", self.object[:size]), expect=expect)
 
     def test_the_name_is_checked(self):
-        for name in (self.xorb, f"default.{self.xorb}"):
+        for name in (self.xorb, f"default.{self.xorb}", f"{self.xorb}.0"):
             self.inspect(self.write(name, self.object))
         wrong = self.write("default." + "2" * 64, self.object)
         self.assert_one_line(self.inspect(wrong, expect=CONTENT).err, "name", self.xorb)

@@ -46,6 +46,15 @@ class Directories(CliTest):
         done = self.xet("upload", "--json", "-r", "tree/nothing")
         self.assertEqual(done.summary["files"], 0)
 
+    def test_the_store_does_not_swallow_itself(self):
+        self.write("good", b"abc")
+        for _ in range(2):  # the second time there is a lot in it
+            done = self.xet("upload", "--json", "-r", ".")
+            self.assertEqual(len(done.of("file")), 5)
+            self.assertIn(b"./store is the store itself", done.err)
+        self.assertEqual(len(self.xet("plan", "--json", ".").of("file")), 5)
+        self.xet("upload", "-r", "store", expect=USAGE)
+
     def test_a_path_given_twice_is_listed_twice(self):
         self.assertEqual(self.paths("tree/a", "tree/a"), ["tree/a", "tree/a"])
 

@@ -138,6 +138,13 @@ class Download(CliTest):
     def test_upper_case_hash_is_the_same(self):
         self.assertEqual(self.xet("cat", self.put(b"abc").upper()).out, b"abc")
 
+    def test_no_store_is_made_by_reading(self):
+        self.store.mkdir()
+        self.xet("cat", NO_SUCH_HASH, expect=NOT_FOUND)
+        self.write("a", b"abc")
+        self.xet("plan", "a")
+        self.assertEqual(list(self.store.iterdir()), [])
+
     def test_missing_local_store_is_3_and_is_not_made(self):
         done = self.xet("cat", NO_SUCH_HASH, expect=NOT_FOUND)
         self.assert_one_line(done.err, "no store")
@@ -216,7 +223,7 @@ class DamagedStore(CliTest):
         xet_hash = self.put(random_bytes(3 * ONE_MB, 8))
         self.damage_xorbs()
         done = self.xet("download", xet_hash, "-o", "copy", expect=CONTENT)
-        self.assert_one_line(done.err, xet_hash)
+        self.assert_one_line(done.err, "copy", "xorb", "chunk")
         self.assertFalse((self.folder / "copy").exists())
         self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["store"])
         self.xet("cat", xet_hash, expect=CONTENT)
