@@ -90,7 +90,7 @@ Result<ProgressMode> parse_progress(const std::string& text) {
               fmt::format("--progress is auto, bar, lines, json or none, not '{}'", one_line(text)));
 }
 
-Result<CommonOptions> common_options(const RawArguments& raw) {
+Result<CommonOptions> common_options(const RawArguments& raw, bool uses_endpoint) {
   constexpr uint64_t kLeastMemory = uint64_t{64} << 20;
   constexpr uint64_t kMostThreads = 1024;
   constexpr uint64_t kMostSeconds = 10'000'000;
@@ -99,7 +99,7 @@ Result<CommonOptions> common_options(const RawArguments& raw) {
   out.json = raw.json;
   out.quiet = raw.quiet;
   out.endpoint = raw.endpoint;
-  if (out.endpoint.empty()) {
+  if (uses_endpoint && out.endpoint.empty()) {
     if (const char* from_environment = std::getenv("XET_ENDPOINT")) out.endpoint = from_environment;
   }
   if (out.quiet && !raw.progress.empty()) {
@@ -292,7 +292,7 @@ Result<std::variant<Invocation, InfoText>> parse_command_line(int argc, const ch
   const auto used = std::find_if(commands.begin(), commands.end(),
                                  [](const CommandSpec& spec) { return spec.app->parsed(); });
   Invocation out;
-  XET_TRY(out.common, common_options(raw));
+  XET_TRY(out.common, common_options(raw, used->app->get_option_no_throw("--endpoint") != nullptr));
   XET_TRY(out.command, used->build());
   return Parsed(std::move(out));
 }

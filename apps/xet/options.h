@@ -18,7 +18,7 @@ enum class ProgressMode : uint8_t { kAuto, kBar, kLines, kJson, kNone };
 
 /// What every command takes, as far as its --help lists it.
 struct CommonOptions {
-  std::string endpoint;  ///< -e, else XET_ENDPOINT; empty when neither is given
+  std::string endpoint;  ///< -e, else XET_ENDPOINT; empty when neither is given, or none is needed
   bool json = false;
   bool quiet = false;
   ProgressMode progress = ProgressMode::kAuto;

@@ -54,6 +54,7 @@ class Directories(CliTest):
             self.assertIn(b"./store is the store itself", done.err)
         self.assertEqual(len(self.xet("plan", "--json", ".").of("file")), 5)
         self.xet("upload", "-r", "store", expect=USAGE)
+        self.assertGreater(len(self.paths(".")), 5)  # hash has no store, whatever XET_ENDPOINT says
 
     def test_a_path_given_twice_is_listed_twice(self):
         self.assertEqual(self.paths("tree/a", "tree/a"), ["tree/a", "tree/a"])
