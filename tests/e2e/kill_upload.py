@@ -7,14 +7,16 @@ upload of everything.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import random
+import signal
 import subprocess
 import threading
 import time
 import unittest
-from dataclasses import dataclass
 from pathlib import Path
 
 from support import KINDS, PROGRAM, FolderTest, Spec, generate, log_uniform, sha256, xet
@@ -24,34 +26,47 @@ SEED = int(os.environ.get("XET_E2E_SEED", "271828"))
 N_FILES = 60
 
 
-@dataclass
-class Killed:
-    """An upload that was killed, or had ended by itself before."""
-
-    acknowledged: list[dict]
-    finished: bool
+# The smallest pipe: a few lines fill it, and the program waits in the middle of its acknowledgements.
+PIPE_BYTES = 4096
 
 
-def upload_and_kill(store: Path, paths: list[Path], after_s: float) -> Killed:
-    """Uploads and kills after this time. Only whole lines count as acknowledged."""
-    command = [str(PROGRAM), "upload", "--json", "-q", "-e", f"local:{store}", *map(str, paths)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    output: list[bytes] = []
-    reader = threading.Thread(target=lambda: output.extend(process.stdout))
-    reader.start()
-    try:
-        process.wait(timeout=after_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-    process.wait()
-    reader.join()
-    errors = process.stderr.read().decode()
-    process.stdout.close()
-    process.stderr.close()
-    if process.returncode not in (0, -9):
-        raise AssertionError(f"upload failed by itself with {process.returncode}: {errors}")
-    events = [json.loads(line) for line in output if line.endswith(b"\n")]
-    return Killed([e for e in events if e["event"] == "file"], process.returncode == 0)
+class Upload:
+    """An upload under way, in a process of its own, with its output in a pipe that is nobody else's to read."""
+
+    def __init__(self, store: Path, paths: list[Path]) -> None:
+        command = [str(PROGRAM), "upload", "--json", "-q", "-e", f"local:{store}", *map(str, paths)]
+        self._process = subprocess.Popen(command, bufsize=0, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        self._output = b""
+        fcntl.fcntl(self._process.stdout, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+
+    def read(self, min_lines: float = float("inf")) -> None:
+        """Reads until there are so many lines, or to the end."""
+        while self._output.count(b"\n") < min_lines:
+            piece = self._process.stdout.read(256)
+            if not piece:
+                return
+            self._output += piece
+
+    def read_for(self, seconds: float) -> None:
+        """Reads for this time, or to the end."""
+        reader = threading.Thread(target=self.read)
+        reader.start()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=seconds)
+        self._process.kill()
+        reader.join()
+
+    def kill(self) -> tuple[list[dict], bool]:
+        """The acknowledged files, also those whose lines were written and not read before the kill; and whether
+        the upload had ended by itself."""
+        self._process.kill()
+        self.read()
+        code = self._process.wait()
+        self._process.stdout.close()
+        if code not in (0, -signal.SIGKILL):
+            raise AssertionError(f"upload failed by itself with {code}; what it said stands above")
+        events = [json.loads(line) for line in self._output.splitlines(keepends=True) if line.endswith(b"\n")]
+        return [e for e in events if e["event"] == "file"], code == 0
 
 
 class KillUpload(FolderTest):
@@ -86,27 +101,36 @@ class KillUpload(FolderTest):
 
     def test_acknowledged_files_survive(self) -> None:
         kept: dict[str, dict] = {}
-        n_finished = n_with_some = 0
+        n_finished = n_with_some = n_between = 0
         usual_s = 0.1
-        for _ in range(N_KILLS):
-            chosen = self.random.sample(self.paths, self.random.randint(1, 10))
+        for i in range(N_KILLS):
+            amid_lines = i % 4 == 3
+            n_chosen = self.random.randint(30, 60) if amid_lines else self.random.randint(1, 10)
+            chosen = self.random.sample(self.paths, n_chosen)
             # One small file of its own, so that no upload finds all of its content in the store.
             own = self.folder / "own"
             own.write_bytes(self.random.randbytes(log_uniform(self.random, 1, 2_000_000)))
             self.sums[str(own)] = sha256(own)
             started = time.monotonic()
-            killed = upload_and_kill(self.store, [own, *chosen], self.random.uniform(0, 1.3 * usual_s))
-            if killed.finished:
-                usual_s = 0.8 * usual_s + 0.2 * (time.monotonic() - started)
+            upload = Upload(self.store, [own, *chosen])
+            if amid_lines:
+                upload.read(min_lines=self.random.randint(1, 10))
             else:
+                upload.read_for(self.random.uniform(0, 1.3 * usual_s))
+            acknowledged, finished = upload.kill()
+            if finished:
+                usual_s = 0.8 * usual_s + 0.2 * (time.monotonic() - started)
+            elif not amid_lines:
                 # Killed too early to learn how long it takes: look later the next times.
                 usual_s *= 1.02
-            n_finished += killed.finished
-            n_with_some += bool(killed.acknowledged)
-            self.assert_readable(killed.acknowledged)
-            kept |= {e["path"]: e for e in killed.acknowledged if e["path"] != str(own)}
-        print(f"{n_finished} of {N_KILLS} ended before the kill, {n_with_some} had acknowledged files")
-        self.assertGreater(n_with_some, 0, "no upload lived long enough to acknowledge anything")
+            n_finished += finished
+            n_with_some += bool(acknowledged)
+            n_between += bool(acknowledged) and not finished
+            self.assert_readable(acknowledged)
+            kept |= {e["path"]: e for e in acknowledged if e["path"] != str(own)}
+        print(f"{n_finished} of {N_KILLS} ended before the kill; {n_with_some} had acknowledged files,")
+        print(f"{n_between} of these were killed amid their acknowledgements")
+        self.assertGreater(n_between, N_KILLS // 20, "hardly any upload was killed amid its acknowledgements")
         self.assertGreater(N_KILLS - n_finished, N_KILLS // 5, "hardly any upload was killed")
 
         self.assert_readable(list(kept.values()))
