@@ -3,10 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <functional>
 #include <limits>
+#include <string>
 
+#include "codec/codec.h"
 #include "support/generators.h"
 
 namespace xet::codec {
@@ -111,6 +113,135 @@ TEST(ReferenceScheme, PublishedVectors) {
 
 TEST(ReferenceScheme, EmptyInputIsLz4) {
   EXPECT_EQ(reference_scheme({}), Scheme::kLz4);
+}
+
+/// Little-endian words that a function makes of their index and a generator.
+template <class Function>
+ByteVector made_words(size_t n_bytes, uint64_t seed, Function value) {
+  testing::SplitMix64 random(seed);
+  return words(static_cast<uint32_t>(n_bytes / 4), [&](uint32_t i) { return value(i, random); });
+}
+
+float normal(testing::SplitMix64& random) {
+  double sum = -6;
+  for (int i = 0; i < 12; ++i) sum += static_cast<double>(random.next() >> 11) * 0x1p-53;
+  return static_cast<float>(sum);
+}
+
+ByteVector json_like(size_t n, uint64_t seed) {
+  testing::SplitMix64 random(seed);
+  const ByteVector words_of_text = testing::text_bytes(4096, seed);
+  const std::string_view text = as_chars(words_of_text);
+  ByteVector out;
+  for (uint64_t id = 0; out.size() < n; ++id) {
+    const std::string line = "{\"id\":" + std::to_string(id) + ",\"score\":0." +
+                             std::to_string(random.next()) + ",\"text\":\"" +
+                             std::string(text.substr(random.below(4000), 60)) + "\"}\n";
+    append_bytes(out, as_byte_span(line));
+  }
+  out.resize(n);
+  return out;
+}
+
+struct DataSet {
+  const char* name;
+  ByteVector (*make)(size_t n, uint64_t seed);
+};
+
+/// What a compressor leaves: the payloads of LZ4 frames of text put together.
+ByteVector already_compressed(size_t n, uint64_t seed) {
+  Codec codec;
+  ByteVector out, packed(200'000);
+  while (out.size() < n) {
+    const ByteVector text = testing::text_bytes(100'000, seed++);
+    append_bytes(out, ByteSpan(packed).first(*codec.pack(Scheme::kLz4, text, packed)));
+  }
+  out.resize(n);
+  return out;
+}
+
+const DataSet kDataSets[] = {
+    {"random", testing::random_bytes},
+    {"text", testing::text_bytes},
+    {"bf16", testing::bf16_bytes},
+    {"f32",
+     [](size_t n, uint64_t seed) {
+       return made_words(n, seed,
+                         [](uint32_t, auto& random) { return std::bit_cast<uint32_t>(normal(random)); });
+     }},
+    {"f32 mostly zero",
+     [](size_t n, uint64_t seed) {
+       return made_words(n, seed, [](uint32_t, auto& random) {
+         return random.below(2) == 0 ? 0 : std::bit_cast<uint32_t>(normal(random));
+       });
+     }},
+    {"small ints",
+     [](size_t n, uint64_t seed) {
+       return made_words(n, seed,
+                         [](uint32_t, auto& random) { return static_cast<uint32_t>(random.below(1000)); });
+     }},
+    {"counters",
+     [](size_t n, uint64_t seed) {
+       return made_words(n, seed,
+                         [seed](uint32_t i, auto&) { return static_cast<uint32_t>(seed * 1000 + i); });
+     }},
+    {"rgba",
+     [](size_t n, uint64_t seed) {
+       return made_words(n, seed, [grey = uint32_t{100}](uint32_t, auto& random) mutable {
+         grey = (grey + static_cast<uint32_t>(random.below(5)) - 2) & 0xFF;
+         return 0xFF000000U | grey << 16 | grey << 8 | grey;
+       });
+     }},
+    {"json", json_like},
+    {"compressed", already_compressed},
+    {"zeros", [](size_t n, uint64_t) { return ByteVector(n); }},
+};
+
+size_t packed_size(Codec& codec, Scheme scheme, ByteSpan chunk, ByteVector& out) {
+  if (scheme == Scheme::kNone) return chunk.size();
+  return codec.pack(scheme, chunk, MutableByteSpan(out).first(chunk.size() - 1)).value_or(chunk.size());
+}
+
+TEST(PredictScheme, CostsAtMostOnePercentAgainstTryingEverything) {
+  Codec codec;
+  ByteVector out(131072);
+  for (const auto& set : kDataSets) {
+    for (const size_t n : {8192U, 20'000U, 65536U, 131072U}) {
+      size_t best = 0, ours = 0;
+      for (uint64_t seed = 1; seed <= 20; ++seed) {
+        const ByteVector chunk = set.make(n, seed);
+        best += std::min({n, packed_size(codec, Scheme::kLz4, chunk, out),
+                          packed_size(codec, Scheme::kBg4Lz4, chunk, out)});
+        ours += packed_size(codec, predict_scheme(chunk), chunk, out);
+      }
+      EXPECT_LE(static_cast<double>(ours), 1.01 * static_cast<double>(best)) << set.name << " " << n;
+    }
+  }
+}
+
+TEST(PredictScheme, RandomDataIsNotCompressed) {
+  for (uint64_t seed = 0; seed < 200; ++seed) {
+    EXPECT_EQ(predict_scheme(testing::random_bytes(4096 + seed * 600, seed)), Scheme::kNone) << seed;
+  }
+}
+
+TEST(PredictScheme, ARepetitionFarAwayIsNoticed) {
+  for (const size_t distance : {5000U, 20'000U, 30'001U}) {
+    const ByteVector once = testing::random_bytes(distance, distance);
+    ByteVector chunk;
+    while (chunk.size() < 65536) append_bytes(chunk, once);
+    chunk.resize(65536);
+    EXPECT_NE(predict_scheme(chunk), Scheme::kNone) << distance;
+  }
+}
+
+TEST(PredictScheme, TakesEveryLength) {
+  for (size_t n = 0; n < 6000; n = n < 2100 ? n + 1 : n + 37) {
+    const ByteVector chunk = testing::text_bytes(n, 1);  // exactly n bytes: ASan sees reads behind them
+    (void)predict_scheme(chunk);
+    const ByteVector random = testing::random_bytes(n, 1);
+    (void)predict_scheme(random);
+  }
 }
 
 }  // namespace
