@@ -68,61 +68,13 @@ void regroup_portable(ByteSpan in, MutableByteSpan out) {
 
 #if defined(__x86_64__)
 
+// Compilers vectorise the portable loops for the baseline as well as SSE2 by hand would be, so only wider
+// vectors are written out.
+//
 // Grouping is two rounds of "even bytes, odd bytes": after the first, a vector holds bytes 0 and 2 of each
 // quadruple or bytes 1 and 3, after the second one byte of each. Packing words to bytes with the other byte
-// masked or shifted out does one half round.
-
-void group_sse2(ByteSpan in, MutableByteSpan out) {
-  const Groups groups(in.size());
-  const auto load = [&](size_t at) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(in.data() + at));
-  };
-  const auto store = [&](size_t g, size_t quad, __m128i value) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out.data() + groups.start[g] + quad), value);
-  };
-  const __m128i low = _mm_set1_epi16(0xFF);
-  const auto even = [&](__m128i a, __m128i b) {
-    return _mm_packus_epi16(_mm_and_si128(a, low), _mm_and_si128(b, low));
-  };
-  const auto odd = [](__m128i a, __m128i b) {
-    return _mm_packus_epi16(_mm_srli_epi16(a, 8), _mm_srli_epi16(b, 8));
-  };
-  size_t quad = 0;
-  for (; quad + 16 <= in.size() / 4; quad += 16) {
-    const __m128i a = load(4 * quad), b = load(4 * quad + 16), c = load(4 * quad + 32),
-                  d = load(4 * quad + 48);
-    const __m128i even_ab = even(a, b), even_cd = even(c, d), odd_ab = odd(a, b), odd_cd = odd(c, d);
-    store(0, quad, even(even_ab, even_cd));
-    store(1, quad, even(odd_ab, odd_cd));
-    store(2, quad, odd(even_ab, even_cd));
-    store(3, quad, odd(odd_ab, odd_cd));
-  }
-  group_from(in, out, quad);
-}
-
-void regroup_sse2(ByteSpan in, MutableByteSpan out) {
-  const Groups groups(in.size());
-  const auto load = [&](size_t g, size_t quad) {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(in.data() + groups.start[g] + quad));
-  };
-  const auto store = [&](size_t at, __m128i value) {
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(out.data() + at), value);
-  };
-  size_t quad = 0;
-  for (; quad + 16 <= in.size() / 4; quad += 16) {
-    const __m128i a = load(0, quad), b = load(1, quad), c = load(2, quad), d = load(3, quad);
-    const __m128i ab_low = _mm_unpacklo_epi8(a, b), ab_high = _mm_unpackhi_epi8(a, b);
-    const __m128i cd_low = _mm_unpacklo_epi8(c, d), cd_high = _mm_unpackhi_epi8(c, d);
-    store(4 * quad, _mm_unpacklo_epi16(ab_low, cd_low));
-    store(4 * quad + 16, _mm_unpackhi_epi16(ab_low, cd_low));
-    store(4 * quad + 32, _mm_unpacklo_epi16(ab_high, cd_high));
-    store(4 * quad + 48, _mm_unpackhi_epi16(ab_high, cd_high));
-  }
-  regroup_from(in, out, quad);
-}
-
-// The same on 32 bytes. Packing and unpacking stay inside each 16-byte half, which leaves the parts of a
-// group (or the quadruples) in another order; a permutation at the end puts that right.
+// masked or shifted out does one half round. Packing and unpacking stay inside each 16-byte half, which
+// leaves the parts of a group (or the quadruples) in another order; a permutation at the end puts that right.
 
 [[gnu::target("avx2")]] inline __m256i even_avx2(__m256i a, __m256i b) {
   const __m256i low = _mm256_set1_epi16(0xFF);
@@ -195,7 +147,6 @@ bool always() {
 constexpr std::array kKernels = {
 #if defined(__x86_64__)
     ByteGroupingKernel{"avx2", has_avx2, group_avx2, regroup_avx2},
-    ByteGroupingKernel{"sse2", always, group_sse2, regroup_sse2},
 #endif
     ByteGroupingKernel{"portable", always, group_portable, regroup_portable},
 };
