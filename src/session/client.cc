@@ -11,8 +11,10 @@ constexpr size_t kLeastMemory = size_t{64} << 20;
 constexpr size_t kBlockingThreads = 4;  // enough to overlap the fsyncs of small files; they compute nothing
 }  // namespace
 
-Client::Impl::Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock)
+Client::Impl::Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock,
+                   const Tuning& tuning)
     : clock_(clock),
+      tuning_(tuning),
       budget_(std::max(options.max_memory_bytes, kLeastMemory)),
       blocking_(kBlockingThreads),
       cpu_(options.threads),

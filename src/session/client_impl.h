@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <utility>
 
 #include "base/clock.h"
 #include "cas/cas.h"
@@ -13,14 +15,25 @@ namespace xet {
 /// What the sessions of one client share. Everything in it is thread-safe.
 class Client::Impl {
  public:
+  /// Sizes that bound memory and plans. Tests make them small, to reach what lies behind them.
+  struct Tuning {
+    uint64_t download_page_bytes = uint64_t{4} << 30;  ///< of a file that one reconstruction query covers
+    uint64_t stream_page_bytes = uint64_t{1} << 30;    ///< the same when the file is streamed
+    /// A session's metadata goes to the store when it has grown to this, before the end of the session.
+    uint64_t shard_flush_bytes = uint64_t{16} << 20;
+  };
+
   /// `cas` may be null: then only hashing and planning work.
-  Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock = system_clock());
+  Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock = system_clock())
+      : Impl(std::move(cas), options, clock, Tuning()) {}
+  Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock, const Tuning& tuning);
 
   /// The store, or kInvalidArgument when there is none.
   Result<cas::Cas*> require_cas() const;
   cas::Cas* cas_or_null() const { return cas_.get(); }
 
   const Clock& clock() const { return clock_; }
+  const Tuning& tuning() const { return tuning_; }
   exec::MemoryBudget& budget() { return budget_; }
   /// One thread per core, for work that computes. Its tasks may read and write files, but never wait for
   /// others.
@@ -30,6 +43,7 @@ class Client::Impl {
 
  private:
   const Clock& clock_;
+  const Tuning tuning_;
   exec::MemoryBudget budget_;
   exec::ThreadPool blocking_;
   exec::ThreadPool cpu_;

@@ -12,8 +12,6 @@ namespace xet::session {
 
 namespace {
 
-// Bytes of a file that one reconstruction query covers: bounds the plan of a file of any size.
-constexpr uint64_t kPageBytes = uint64_t{4} << 30;
 // Written stretches from this length on are handed to the disk at once, so that the final sync finds little
 // to do.
 constexpr uint64_t kWritebackBytes = uint64_t{1} << 20;
@@ -52,7 +50,7 @@ void FileDownload::begin() {
 void FileDownload::ask_page() {
   asking_ = true;
   const uint64_t limit = request_.range ? request_.range->end : UINT64_MAX;
-  const cas::ByteRange page{next_page_, next_page_ + std::min(kPageBytes, limit - next_page_)};
+  const cas::ByteRange page{next_page_, next_page_ + std::min(env_.shared.tuning().download_page_bytes, limit - next_page_)};
   env_.cas.reconstruct(
       request_.file, page, stop_.get_token(),
       [this, token = env_.in_flight.token(), page](Result<cas::Reconstruction> answer) mutable {

@@ -19,9 +19,6 @@ constexpr uint64_t kQuerySpacing = 256;
 constexpr size_t kMaxQueriesInFlight = 16;
 // Chunk hashes of which the store was asked are remembered so that it is asked once; not more than this many.
 constexpr size_t kMaxAsked = 65536;
-// A session's metadata goes to the store when it has grown to this, before the end of the session: memory
-// stays bounded.
-constexpr uint64_t kShardFlushBytes = uint64_t{16} << 20;
 // Index entries take up to 23 bytes: a twelfth of the default memory cap, and 64 GB of chunks.
 constexpr size_t kMaxIndexedChunks = size_t{1} << 20;
 
@@ -305,7 +302,7 @@ bool Packer::has_room_for(size_t chunk_len) {
     close_xorb();
   }
   if (putting_shard_) return false;
-  if (shard_.size_bytes() >= kShardFlushBytes) {
+  if (shard_.size_bytes() >= env_.shared.tuning().shard_flush_bytes) {
     if (puts_in_flight_ == 0) put_shard();
     return false;
   }

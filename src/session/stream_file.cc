@@ -27,8 +27,6 @@ using session::RangeReceiver;
 
 namespace {
 
-// Bytes of the file that one reconstruction query covers.
-constexpr uint64_t kPageBytes = uint64_t{1} << 30;
 // The range being delivered, and the next one or two on their way.
 constexpr size_t kFetchesAhead = 3;
 constexpr size_t kBuffersPerFetch = 2;
@@ -138,7 +136,7 @@ class FileStreamer {
 
   Status run(const FileHash& file) {
     for (uint64_t at = range_.begin; at < range_.end;) {
-      const cas::ByteRange page{at, at + std::min(kPageBytes, range_.end - at)};
+      const cas::ByteRange page{at, at + std::min(shared_.tuning().stream_page_bytes, range_.end - at)};
       session::Waiter<cas::Reconstruction> answer;
       cas_.reconstruct(file, page, monitor_.stop_token(), answer.callback());
       XET_TRY(auto reconstruction, answer.wait());
