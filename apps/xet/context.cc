@@ -50,7 +50,8 @@ void Context::fail(const Error& error, std::optional<std::string_view> path) {
     if (out_.write_error() != 0) return;
     exit_code_ = worse_exit_code(exit_code_, exit_code_of(error.code));
     if (std::exchange(cancel_shown_, true)) return;
-    out_.error(error, path);
+    // Which call noticed it first says nothing to whoever pressed Ctrl-C.
+    out_.error({error.code, "interrupted before the end; run the command again to finish"});
     return;
   }
   exit_code_ = worse_exit_code(exit_code_, exit_code_of(error.code));
