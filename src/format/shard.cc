@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <compare>
 
 #include "format/shard_wire.h"
 
@@ -53,6 +54,7 @@ struct ChunkEntry {
   uint64_t key = 0;
   uint32_t xorb_record = 0;
   uint32_t chunk_index = 0;
+  auto operator<=>(const ChunkEntry&) const = default;  // equal keys stay in record order
 };
 
 void append_tables(ByteVector& out, const Shard& shard, wire::Footer& layout) {
@@ -75,7 +77,7 @@ void append_tables(ByteVector& out, const Shard& shard, wire::Footer& layout) {
       chunks.push_back({xorb.chunks[i].hash.word(0), record, i});
     record += static_cast<uint32_t>(1 + xorb.chunks.size());
   }
-  std::ranges::stable_sort(chunks, {}, &ChunkEntry::key);
+  std::ranges::sort(chunks);
   layout.chunk_table = out.size();
   layout.n_chunk_entries = chunks.size();
   for (const auto& entry : chunks) {
