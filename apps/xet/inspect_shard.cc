@@ -16,7 +16,6 @@ namespace xet::cli {
 namespace {
 
 using format::FileRecord;
-using format::FileTerm;
 using format::Shard;
 using format::ShardFooter;
 using format::XorbRecord;

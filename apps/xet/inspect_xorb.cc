@@ -162,13 +162,13 @@ class XorbReport {
   Status run() {
     walk_ = ChunkWalker(file_.bytes, file_.verify).walk();
     // Read even when a chunk is damaged: it still tells the hashes of the chunks before.
-    if (const auto at = footer_offset(file_.bytes)) {
+    footer_at_ = footer_offset(file_.bytes);
+    if (footer_at_) {
       auto parsed = XorbFooter::parse_tail(file_.bytes, file_.bytes.size());
-      footer_at_ = *at;
       if (parsed) {
         footer_ = *std::move(parsed);
       } else {
-        footer_status_ = fail(std::move(parsed).error(), fmt::format("footer at offset {}", *at));
+        footer_status_ = fail(std::move(parsed).error(), fmt::format("footer at offset {}", *footer_at_));
       }
     } else if (walk_.at_footer) {
       footer_at_ = static_cast<size_t>(walk_.end);

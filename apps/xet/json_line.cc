@@ -8,7 +8,7 @@
 
 namespace xet::cli {
 
-JsonLine::JsonLine(std::string_view event) : text_(fmt::format("{{\"event\":\"{}\"", event)) {}
+JsonLine::JsonLine(std::string_view event) : text_(fmt::format(R"({{"event":"{}")", event)) {}
 
 JsonLine& JsonLine::add_raw(std::string_view field, std::string_view json) {
   fmt::format_to(std::back_inserter(text_), ",\"{}\":{}", field, json);

@@ -76,7 +76,7 @@ Result<uint64_t> parse_size(std::string_view text) {
     const size_t power = std::string_view("kmgt").find(unit.front());
     if (power == std::string_view::npos) return bad();
     const std::string_view rest = std::string_view(unit).substr(1);
-    if (rest != "" && rest != "b" && rest != "ib") return bad();
+    if (!rest.empty() && rest != "b" && rest != "ib") return bad();
     factor = std::pow(rest == "b" ? 1000.0 : 1024.0, static_cast<double>(power + 1));
   }
   if (value * factor >= 9e18) return bad();
