@@ -73,7 +73,7 @@ inline tl::unexpected<Error> fail(ErrorCode code, std::string message) {
 }
 
 /// Passes an Error on, with `context` put in front of its message.
-inline tl::unexpected<Error> fail(Error error, std::string_view context) {
+inline tl::unexpected<Error> fail(const Error& error, std::string_view context) {
   std::string message(context);
   message += ": ";
   message += error.message;

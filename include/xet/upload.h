@@ -41,7 +41,7 @@ enum class Sha256Policy : uint8_t { kCompute, kSkip, kProvided };
 /// How one file is to be treated.
 struct FileOptions {
   Sha256Policy sha256 = Sha256Policy::kCompute;
-  std::optional<Sha256Digest> provided_sha256;  ///< for kProvided; stored as given, not checked
+  std::optional<Sha256Digest> provided_sha256 = {};  ///< for kProvided; stored as given, not checked
 };
 
 /// One uploaded (or planned, or hashed) file.
