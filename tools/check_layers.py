@@ -97,7 +97,7 @@ def forbidden_reason(includer: str, header: str) -> str | None:
         if not header.startswith(prefix):
             continue
         here = {source, "*"} | ({source + ".cc", "*.cc"} if includer.endswith(".cc") else set())
-        if here & places or source in ("tests", "bench"):
+        if here & places or source in ("tests", "bench", "fuzz"):
             return None
         return f"<{prefix}> belongs in {', '.join(sorted(places))}"
     return None
