@@ -13,11 +13,11 @@ KnownXorbs::KnownXorbs(size_t max_chunks) : max_chunks_(max_chunks) {
   collection(HmacKey());
 }
 
-std::optional<ChunkPlace> KnownXorbs::find(const ChunkHash& chunk) const {
+std::optional<ChunkPlace> KnownXorbs::find_outside(uint32_t xorb, const ChunkHash& chunk) const {
   for (const auto& [key, table] : collections_) {
     const auto stored = key.is_zero() ? chunk : hash::keyed_chunk_hash(key, chunk);
     const auto place = table.find(stored.word(0));
-    if (place && holds(*place, chunk)) return place;
+    if (place && place->xorb != xorb && holds(*place, chunk)) return place;
   }
   return std::nullopt;
 }

@@ -34,7 +34,9 @@ class KnownXorbs {
   explicit KnownXorbs(size_t max_chunks);
 
   /// A place that holds this chunk, confirmed by its full hash.
-  std::optional<ChunkPlace> find(const ChunkHash& chunk) const;
+  std::optional<ChunkPlace> find(const ChunkHash& chunk) const { return find_outside(kNoXorb, chunk); }
+  /// The same, but for places in one xorb.
+  std::optional<ChunkPlace> find_outside(uint32_t xorb, const ChunkHash& chunk) const;
   /// Whether the chunk at a place is this one. False past the end of the xorb.
   bool holds(ChunkPlace place, const ChunkHash& chunk) const;
 
@@ -77,6 +79,8 @@ class KnownXorbs {
     HmacKey key;
     ChunkTable table;
   };
+
+  static constexpr uint32_t kNoXorb = UINT32_MAX;
 
   Status index_source(std::unique_ptr<Source> source, Origin origin);
   Collection& collection(const HmacKey& key);

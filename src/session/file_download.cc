@@ -50,7 +50,8 @@ void FileDownload::begin() {
 void FileDownload::ask_page() {
   asking_ = true;
   const uint64_t limit = request_.range ? request_.range->end : UINT64_MAX;
-  const cas::ByteRange page{next_page_, next_page_ + std::min(env_.shared.tuning().download_page_bytes, limit - next_page_)};
+  const cas::ByteRange page{
+      next_page_, next_page_ + std::min(env_.shared.tuning().download_page_bytes, limit - next_page_)};
   env_.cas.reconstruct(
       request_.file, page, stop_.get_token(),
       [this, token = env_.in_flight.token(), page](Result<cas::Reconstruction> answer) mutable {

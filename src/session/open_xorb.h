@@ -28,6 +28,7 @@ class OpenXorb {
     uint32_t packed_len = 0;  ///< header and payload; 0 until packed
     size_t place = 0;         ///< in the buffer
     size_t file = 0;          ///< whose new data it is: index of the file in the session
+    bool wanted = false;      ///< stored although it is known, so that the file does not shatter
     bool dropped = false;     ///< found elsewhere before the xorb was closed
   };
 
@@ -51,8 +52,8 @@ class OpenXorb {
            entries_.size() < format::kMaxXorbChunks;
   }
   /// Assigns the next place; the index of the entry.
-  uint32_t add(const ChunkHash& hash, uint32_t len_bytes, size_t file) {
-    entries_.push_back({hash, len_bytes, 0, used_, file, false});
+  uint32_t add(const ChunkHash& hash, uint32_t len_bytes, size_t file, bool wanted) {
+    entries_.push_back({hash, len_bytes, 0, used_, file, wanted, false});
     used_ += format::max_encoded_chunk(len_bytes);
     return static_cast<uint32_t>(entries_.size() - 1);
   }

@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "hash/tree.h"
+#include "io/file.h"
 
 namespace xet::session {
 
@@ -111,8 +112,10 @@ void Packer::record(size_t index) {
 }
 
 Result<UploadReport> Packer::take_report() {
-  XET_TRY_STATUS(env_.monitor.status());
-  if (!done_) return fail(ErrorCode::kInternal, "the upload came to rest before it was done");
+  if (!done_) {  // a cancel that came after the store had acknowledged everything came too late
+    XET_TRY_STATUS(env_.monitor.status());
+    return fail(ErrorCode::kInternal, "the upload came to rest before it was done");
+  }
   UploadReport report;
   report.metrics = totals_;
   report.files.reserve(files_.size());
@@ -143,9 +146,9 @@ void Packer::work() {
     Batch& batch = backlog_.front();
     job_block_ = batch.block;
     while (cursor_.part < batch.parts.size()) {
-      if (!take_part(batch.parts[cursor_.part])) {
+      if (must_flush_shard() || !take_part(batch.parts[cursor_.part])) {
         send_pack_job();
-        return;  // goes on when there is a buffer, or the answers are there
+        return;  // goes on when there is a buffer, the answers are there, or the shard is stored
       }
       auto& part = batch.parts[cursor_.part];
       cursor_ = {cursor_.part + 1, 0, 0};
@@ -225,7 +228,7 @@ size_t Packer::take_known(File& file, std::span<const Chunk> chunks) {
 
 void Packer::take_new(File& file, size_t index, const Chunk& chunk) {
   const hash::ChunkInfo info{chunk.hash, static_cast<uint32_t>(chunk.bytes.size())};
-  const uint32_t entry = open_->add(info.hash, info.len_bytes, index);
+  const uint32_t entry = open_->add(info.hash, info.len_bytes, index, cursor_.stored_again > 0);
   known_.append(open_->id(), info.hash);
   file.assembly->add(info, {open_->id(), entry});
   ++file.n_chunks;
@@ -264,21 +267,29 @@ void Packer::maybe_ask(File& file, const ChunkHash& chunk) {
 
 void Packer::on_answer(Result<std::optional<ByteVector>> answer) {
   --queries_in_flight_;
+  store_is_silent_ = false;
   if (answer && *answer) {
     const auto kept = env_.dry_run
                           ? Result<std::filesystem::path>(fail(ErrorCode::kInvalidArgument, "dry run"))
                           : staging_.keep_answer(**answer);
     const auto known = kept ? known_.add_shard_file(*kept, dedup::Origin::kAnswer)
                             : known_.add_shard(std::move(**answer), dedup::Origin::kAnswer);
-    if (known) ++n_answers_;  // a broken answer only loses us matches
+    if (known) {
+      ++n_answers_;
+    } else if (kept) {  // a broken answer only loses us matches
+      (void)io::remove_file(*kept);
+    }
   }
   work();
 }
 
 bool Packer::must_wait_for_answers() {
-  if (queries_in_flight_ == 0) return false;
+  if (queries_in_flight_ == 0 || store_is_silent_) return false;
   const auto late = last_query_ + kLateAnswer;
-  if (env_.shared.clock().now() >= late) return false;
+  if (env_.shared.clock().now() >= late) {
+    store_is_silent_ = true;
+    return false;
+  }
   if (!std::exchange(wait_timer_set_, true)) {
     // without a token: the query under way holds one, and the session ends the timer before it lets go of
     // this
@@ -300,11 +311,6 @@ bool Packer::has_room_for(size_t chunk_len) {
   if (open_ != nullptr) {
     if (must_wait_for_answers()) return false;
     close_xorb();
-  }
-  if (putting_shard_) return false;
-  if (shard_.size_bytes() >= env_.shared.tuning().shard_flush_bytes) {
-    if (puts_in_flight_ == 0) put_shard();
-    return false;
   }
   if (!next_buffer_) {
     if (!std::exchange(waiting_for_buffer_, true)) {
@@ -376,26 +382,49 @@ void Packer::close_xorb() {
   put_when_packed(xorb);
 }
 
+/// Where chunks of the open xorb are already, as answers have shown since; nothing for those that stay. The
+/// rule against shattering holds here too, for the xorb as it does for a file.
+std::vector<std::optional<dedup::ChunkPlace>> Packer::found_elsewhere(const OpenXorb& xorb) {
+  const auto& entries = xorb.entries();
+  std::vector<std::optional<dedup::ChunkPlace>> out(entries.size());
+  dedup::FragmentationGuard fragmentation;
+  bool last_stays = false;
+  for (size_t i = 0; i < entries.size();) {
+    const auto place = entries[i].wanted ? std::nullopt : known_.find_outside(xorb.id(), entries[i].hash);
+    uint32_t n = 1;
+    if (place) {
+      while (i + n < entries.size() && known_.holds({place->xorb, place->chunk + n}, entries[i + n].hash))
+        ++n;
+    }
+    const bool stays = !place || !fragmentation.allows(n);
+    if (stays && last_stays) {
+      fragmentation.last_segment_extended(n);
+    } else {
+      fragmentation.segment_added(n);
+    }
+    last_stays = stays;
+    for (uint32_t k = 0; k < n; ++k) {
+      if (!stays) {
+        out[i + k] = dedup::ChunkPlace{place->xorb, place->chunk + k};
+      } else if (place) {
+        auto& metrics = files_[entries[i + k].file].metrics;
+        ++metrics.defrag_prevented_dedup_chunks;
+        metrics.defrag_prevented_dedup_bytes += entries[i + k].len_bytes;
+      }
+    }
+    i += n;
+  }
+  return out;
+}
+
 /// Chunks that an answer has shown to be in the store already are taken out of the xorb, and the files that
 /// refer to them are turned to where they are.
 void Packer::use_answers(OpenXorb& xorb) {
   auto& entries = xorb.entries();
-  std::vector<std::optional<dedup::ChunkPlace>> elsewhere(entries.size());
-  bool any = false;
-  for (size_t i = 0; i < entries.size();) {
-    const auto place = known_.find(entries[i].hash);
-    if (!place || place->xorb == xorb.id()) {
-      ++i;
-      continue;
-    }
-    uint32_t n = 1;
-    while (i + n < entries.size() && known_.holds({place->xorb, place->chunk + n}, entries[i + n].hash)) ++n;
-    for (uint32_t k = 0; k < n; ++k) elsewhere[i + k] = dedup::ChunkPlace{place->xorb, place->chunk + k};
-    any = true;
-    i += n;
+  const auto elsewhere = found_elsewhere(xorb);
+  if (std::none_of(elsewhere.begin(), elsewhere.end(), [](const auto& place) { return place.has_value(); })) {
+    return;
   }
-  if (!any) return;
-
   const uint32_t old_id = xorb.id();
   const uint32_t new_id = known_.open_xorb();
   std::vector<dedup::ChunkPlace> new_place(entries.size());
@@ -416,6 +445,7 @@ void Packer::use_answers(OpenXorb& xorb) {
     metrics.new_bytes -= entry.len_bytes;
     ++metrics.deduped_chunks;
     metrics.deduped_bytes += entry.len_bytes;
+    if (known_.origin(elsewhere[i]->xorb) != dedup::Origin::kAnswer) continue;
     ++metrics.deduped_chunks_by_global_dedup;
     metrics.deduped_bytes_by_global_dedup += entry.len_bytes;
   }
@@ -484,6 +514,14 @@ void Packer::on_put(const std::shared_ptr<OpenXorb>& xorb, Result<cas::PutXorbOu
 
 // --- The end
 // --------------------------------------------------------------------------------------------------------
+
+/// Whether nothing must be added to the shard before it is stored. Its records may go only when every xorb
+/// that they refer to is acknowledged; no xorb is closed meanwhile.
+bool Packer::must_flush_shard() {
+  if (!putting_shard_ && shard_.size_bytes() < env_.shared.tuning().shard_flush_bytes) return false;
+  if (!putting_shard_ && puts_in_flight_ == 0) put_shard();
+  return true;
+}
 
 void Packer::finish_if_done() {
   if (!finishing_ || done_ || putting_shard_ || env_.monitor.stopped()) return;

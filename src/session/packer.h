@@ -118,12 +118,14 @@ class Packer final : public BatchSink {
   bool must_wait_for_answers();
 
   void close_xorb();
+  std::vector<std::optional<dedup::ChunkPlace>> found_elsewhere(const OpenXorb& xorb);
   void use_answers(OpenXorb& xorb);
   void put_when_packed(const std::shared_ptr<OpenXorb>& xorb);
   void on_put(const std::shared_ptr<OpenXorb>& xorb, Result<cas::PutXorbOutcome> outcome);
 
   void settle_if_through(size_t index);
   void record(size_t index);
+  bool must_flush_shard();
   void finish_if_done();
   void put_shard();
   void on_shard_put(Status status, uint64_t sent_bytes);
@@ -150,6 +152,7 @@ class Packer final : public BatchSink {
   size_t queries_in_flight_ = 0;
   std::chrono::steady_clock::time_point last_query_;
   bool wait_timer_set_ = false;
+  bool store_is_silent_ = false;  // an answer did not come in time, and none has come since
   uint64_t n_answers_ = 0;
   uint64_t answers_when_opened_ = 0;
   std::unordered_set<ChunkHash> asked_;

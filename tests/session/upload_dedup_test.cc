@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
+#include <thread>
 
 #include "chunk/chunker.h"
 #include "session/pipelines.h"
@@ -206,48 +208,47 @@ TEST_P(DedupAnswers, AllOfTheXorbMayTurnOutToBeKnown) {
   EXPECT_EQ(cas->calls(FakeCas::Op::kPutXorb), 1U);
 }
 
-/// Every other chunk of the known content, so that a reference to each would shatter the file.
-ByteVector every_other_chunk(ByteSpan known, uint64_t seed) {
+/// Chunks of `known` in turn with three at a time of `other`: a reference to each would shatter the file.
+ByteVector interleaved(ByteSpan known, ByteSpan other) {
   ByteVector out;
-  size_t at = 0;
+  const auto theirs = chunk::chunk_lengths(other);
+  auto next = theirs.begin();
   for (const uint32_t length : chunk::chunk_lengths(known)) {
-    const auto chunk = known.subspan(at, length);
-    append_bytes(out, chunk);
-    // what follows begins with a chunk of its own: the cut after `chunk` depends on its end alone
-    append_bytes(out, random_bytes(20'000, ++seed));
-    at += length;
+    append_bytes(out, known.first(length));
+    known = known.subspan(length);
+    for (int i = 0; i < 3 && next != theirs.end(); ++i, ++next) {
+      append_bytes(out, other.first(*next));
+      other = other.subspan(*next);
+    }
   }
   return out;
 }
 
 TEST_P(DedupAnswers, LateOnesDoNotShatterAFile) {
-  const auto known = random_bytes(30 * kMiB, 1);
-  const auto mixed = every_other_chunk(known, 1000);
+  const auto known = random_bytes(15 * kMiB, 1);
+  const auto mixed = interleaved(known, random_bytes(30 * kMiB, 2));
   const auto terms_after = [&](bool late) {
     const auto cas = this->cas(late ? 2 : 0);
-    upload_one(client_of(cas, 2, 256 * kMiB), known);
+    const auto client = client_of(cas, 2, 256 * kMiB);  // all in one xorb
+    upload_one(client, known);
     if (late) cas->hold(FakeCas::Op::kQueryDedup);
-    UploadSession session(client_of(cas, 2, 256 * kMiB, clock_), {});
-    auto pushed = session.add_stream("stream");
-    EXPECT_THAT(pushed.write(ByteSpan(mixed)), IsOk());
-    EXPECT_THAT(pushed.finish(), IsOk());
-    if (late) {
-      EXPECT_TRUE(cas->wait_for_held(FakeCas::Op::kQueryDedup, 1));
-    }
-    auto report = std::async(std::launch::async, [&] { return session.commit(); });
-    if (late) {
-      // all of it is packed when the session waits for nothing but the answers
-      while (cas->queries().size() < 2) std::this_thread::yield();
-      cas->release(FakeCas::Op::kQueryDedup);
-    }
-    const auto outcome = report.get();
-    EXPECT_THAT(outcome, IsOk());
-    expect_content(*cas, outcome->files[0], mixed);
-    EXPECT_GT(outcome->metrics.defrag_prevented_dedup_chunks, 0U);
-    return cas->file(outcome->files[0]->hash)->terms.size();
+    std::atomic<uint64_t> done{0};
+    UploadOptions options;
+    options.session.progress = [&](const Progress& progress) { done = progress.done_bytes; };
+    options.session.progress_interval = std::chrono::milliseconds(1);
+    UploadSession session(client, options);
+    session.add_bytes("mixed", mixed);
+    while (late && done < mixed.size()) std::this_thread::yield();
+    cas->release(FakeCas::Op::kQueryDedup);
+    const auto report = session.commit();
+    EXPECT_THAT(report, IsOk());
+    expect_sums_hold(*report);
+    expect_content(*cas, report->files[0], mixed);
+    EXPECT_GT(report->metrics.defrag_prevented_dedup_chunks, 0U);
+    EXPECT_GT(report->metrics.deduped_chunks_by_global_dedup, 0U);
+    return cas->file(report->files[0]->hash)->terms.size();
   };
-  const size_t at_once = terms_after(false);
-  EXPECT_LE(terms_after(true), at_once + 20);
+  EXPECT_NEAR(static_cast<double>(terms_after(true)), static_cast<double>(terms_after(false)), 20);
 }
 
 TEST(DedupQueries, AnswersThatNeverComeAreWaitedForTwoSecondsOnce) {
