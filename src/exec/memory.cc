@@ -58,7 +58,7 @@ Result<MemoryBudget::Reservation> MemoryBudget::reserve(size_t bytes, std::stop_
     } else {
       state.wait_until(changed_, deadline, ready);
     }
-    if (granted) state->free_bytes -= bytes;
+    if (granted) take(*state, bytes);
     std::erase(state->waiting, ticket);
   }
   changed_.notify_all();  // the next in line may be satisfied
@@ -70,13 +70,41 @@ Result<MemoryBudget::Reservation> MemoryBudget::reserve(size_t bytes, std::stop_
 MemoryBudget::Reservation MemoryBudget::try_reserve(size_t bytes) {
   auto state = state_.lock();
   if (!state->waiting.empty() || state->free_bytes < bytes) return {};
-  state->free_bytes -= bytes;
+  take(*state, bytes);
   return Reservation(*this, bytes);
 }
 
+bool MemoryBudget::has_waiters() {
+  return !state_.lock()->waiting.empty();
+}
+
+void MemoryBudget::take(State& state, size_t bytes) {
+  state.free_bytes -= bytes;
+  state.usage.reserved += bytes;
+  state.usage.most_reserved = std::max(state.usage.most_reserved, state.usage.reserved);
+}
+
 void MemoryBudget::give_back(size_t bytes) {
-  state_.lock()->free_bytes += bytes;
+  {
+    auto state = state_.lock();
+    state->free_bytes += bytes;
+    state->usage.reserved -= bytes;
+  }
   changed_.notify_all();
+}
+
+MemoryBudget::Usage MemoryBudget::usage() {
+  return state_.lock()->usage;
+}
+
+void MemoryBudget::count_mapped(size_t bytes) {
+  auto state = state_.lock();
+  state->usage.mapped += bytes;
+  state->usage.most_mapped = std::max(state->usage.most_mapped, state->usage.mapped);
+}
+
+void MemoryBudget::count_unmapped(size_t bytes) {
+  state_.lock()->usage.mapped -= bytes;
 }
 
 MemoryBudget::Reclaimer::Reclaimer(MemoryBudget& budget, std::function<void()> reclaim) : budget_(budget) {
@@ -97,7 +125,7 @@ struct Buffer::PoolState {
       : budget(b), buffer_bytes(bytes), guaranteed(n_guaranteed), most(n_most) {}
   ~PoolState() {
     auto inner = state.lock();
-    for (const auto& memory : inner->idle) ::munmap(memory.data(), memory.size());
+    for (const auto& memory : inner->idle) unmap(memory);
   }
 
   struct Inner {
@@ -122,13 +150,26 @@ struct Buffer::PoolState {
       inner.extra.push_back(std::move(more));
     }
     ++inner.n_made;
-    return map(buffer_bytes);
+    return map();
   }
 
-  static MutableByteSpan map(size_t bytes) {
-    void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  /// Whether a buffer that comes back goes back to the budget although this pool could use it: otherwise a
+  /// busy session would keep its extra memory from others for as long as it runs. Whoever waits here is
+  /// served from the buffers that are left. A session that begins to wait after the look trims what is idle
+  /// itself.
+  bool must_give_up_one(const Inner& inner) const {
+    return !inner.extra.empty() && (inner.n_made > 1 || inner.waiting.empty()) && budget.has_waiters();
+  }
+
+  MutableByteSpan map() const {
+    void* at = ::mmap(nullptr, buffer_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) throw std::bad_alloc();
-    return {static_cast<std::byte*>(at), bytes};
+    budget.count_mapped(buffer_bytes);
+    return {static_cast<std::byte*>(at), buffer_bytes};
+  }
+  void unmap(MutableByteSpan memory) const {
+    ::munmap(memory.data(), memory.size());
+    budget.count_unmapped(memory.size());
   }
 
   /// Gives idle buffers beyond the guaranteed number back to the system and the budget.
@@ -136,7 +177,7 @@ struct Buffer::PoolState {
     std::vector<MemoryBudget::Reservation> returned;  // released after the lock
     auto inner = state.lock();
     while (!inner->idle.empty() && !inner->extra.empty()) {
-      ::munmap(inner->idle.back().data(), inner->idle.back().size());
+      unmap(inner->idle.back());
       inner->idle.pop_back();
       --inner->n_made;
       returned.push_back(std::move(inner->extra.back()));
@@ -167,9 +208,17 @@ Buffer::~Buffer() {
 void Buffer::release() {
   if (pool_ == nullptr) return;
   const auto pool = std::move(pool_);
+  MemoryBudget::Reservation surplus;  // released after the lock
   UniqueFunction<void(Buffer)> next;
   {
     auto inner = pool->state.lock();
+    if (pool->must_give_up_one(*inner)) {
+      pool->unmap(bytes_);
+      --inner->n_made;
+      surplus = std::move(inner->extra.back());
+      inner->extra.pop_back();
+      return;
+    }
     if (inner->waiting.empty()) {
       inner->idle.push_back(bytes_);
       return;

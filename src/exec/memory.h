@@ -48,10 +48,24 @@ class MemoryBudget {
 
   size_t total_bytes() const { return total_bytes_; }
 
+  /// For tests and diagnostics, in bytes. `mapped` is what the pools of this budget really hold.
+  struct Usage {
+    size_t reserved = 0;
+    size_t most_reserved = 0;
+    size_t mapped = 0;
+    size_t most_mapped = 0;
+  };
+  Usage usage();
+  /// A pool mapped so much memory, or gave it back to the system.
+  void count_mapped(size_t bytes);
+  void count_unmapped(size_t bytes);
+
   /// Waits for `bytes` (cut to the total). kCancelled or kDeadline when those come first.
   Result<Reservation> reserve(size_t bytes, std::stop_token stop, Deadline deadline = kNoDeadline);
   /// An empty reservation when there is not that much, or when others wait.
   Reservation try_reserve(size_t bytes);
+  /// Somebody waits in reserve(): extra memory that is not needed right now should come back.
+  bool has_waiters();
 
   /// Something that can give unused extra memory back. Registered until the returned handle is destroyed;
   /// called without locks held, from the thread that waits.
@@ -72,11 +86,13 @@ class MemoryBudget {
     size_t free_bytes;
     std::deque<uint64_t> waiting;  // tickets, oldest first
     uint64_t next_ticket = 0;
+    Usage usage;
   };
   struct Reclaimers {
     std::map<uint64_t, std::function<void()>> by_id;
     uint64_t next_id = 0;
   };
+  static void take(State& state, size_t bytes);
   void give_back(size_t bytes);
 
   const size_t total_bytes_;
