@@ -38,6 +38,16 @@ ssize_t SystemCalls::pwritev(int fd, const ::iovec* pieces, int n_pieces, off_t 
 int SystemCalls::fsync(int fd) {
   return ::fsync(fd);
 }
+int SystemCalls::fallocate(int fd, off_t size_bytes) {
+#ifdef __linux__
+  return ::fallocate(fd, 0, 0, size_bytes);
+#else
+  (void)fd;
+  (void)size_bytes;
+  errno = EOPNOTSUPP;
+  return -1;
+#endif
+}
 
 namespace {
 
@@ -89,6 +99,12 @@ File& File::operator=(File&& other) noexcept {
 
 Result<File> File::open_read(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail_errno("cannot open", path, errno);
+  return File(fd, path);
+}
+
+Result<File> File::open_nonblocking(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) return fail_errno("cannot open", path, errno);
   return File(fd, path);
 }
@@ -149,10 +165,11 @@ Status File::read_exactly_at(uint64_t offset, MutableByteSpan into) const {
   return {};
 }
 
-Result<size_t> File::read_once(MutableByteSpan into) const {
+Result<std::optional<size_t>> File::read_once(MutableByteSpan into) const {
   for (;;) {
     const ssize_t n = calls().read(fd_, into.data(), into.size());
     if (n >= 0) return static_cast<size_t>(n);
+    if (errno == EAGAIN) return std::nullopt;
     if (errno != EINTR) return fail_errno("cannot read", path_, errno);
   }
 }
@@ -207,12 +224,14 @@ Status File::write_at(uint64_t offset, std::span<const ByteSpan> pieces) const {
 
 Status File::reserve(uint64_t size_bytes) const {
   if (size_bytes == 0) return {};
-  int outcome = 0;
-  do {
-    outcome = ::posix_fallocate(fd_, 0, static_cast<off_t>(size_bytes));
-  } while (outcome == EINTR);
-  if (outcome == 0 || outcome == EOPNOTSUPP || outcome == EINVAL || outcome == ENOSYS) return {};
-  return fail_errno("cannot reserve space for", path_, outcome);
+  // Not posix_fallocate(): where the file system cannot, that writes into each block, beside other threads
+  // that write there already.
+  while (calls().fallocate(fd_, static_cast<off_t>(size_bytes)) != 0) {
+    if (errno == EINTR) continue;
+    if (errno == EOPNOTSUPP || errno == EINVAL || errno == ENOSYS) return {};
+    return fail_errno("cannot reserve space for", path_, errno);
+  }
+  return {};
 }
 
 Status File::truncate(uint64_t size_bytes) const {
@@ -229,8 +248,18 @@ void File::start_writeback(uint64_t offset, uint64_t size_bytes) const {
 #endif
 }
 
+namespace {
+int sync_fully(int fd) {
+  for (;;) {
+    if (calls().fsync(fd) == 0) return 0;
+    if (errno != EINTR) return errno;
+  }
+}
+}  // namespace
+
 Status File::sync() const {
-  if (calls().fsync(fd_) != 0) return fail_errno("cannot sync", path_, errno);
+  if (const int error_number = sync_fully(fd_); error_number != 0)
+    return fail_errno("cannot sync", path_, error_number);
   return {};
 }
 
@@ -255,10 +284,9 @@ Status create_directories(const fs::path& path) {
 Status sync_directory(const fs::path& directory) {
   const int fd = ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return fail_errno("cannot open directory", directory, errno);
-  const int outcome = calls().fsync(fd);
-  const int error_number = errno;
+  const int error_number = sync_fully(fd);
   ::close(fd);
-  if (outcome != 0) return fail_errno("cannot sync directory", directory, error_number);
+  if (error_number != 0) return fail_errno("cannot sync directory", directory, error_number);
   return {};
 }
 
@@ -306,27 +334,28 @@ Result<AtomicFile> AtomicFile::create(const fs::path& destination) {
   return AtomicFile(std::move(file), destination);
 }
 
-AtomicFile::~AtomicFile() {
-  if (file_.is_open()) ::unlink(file_.path().c_str());
+void AtomicFile::TempName::remove() {
+  if (!path.empty()) ::unlink(path.c_str());
+  path.clear();
 }
 
 Result<bool> AtomicFile::publish(Durability durability, IfExists if_exists) {
   XET_CHECK(file_.is_open());
   if (durability != Durability::kRename) XET_TRY_STATUS(file_.sync());
-  const fs::path temp = file_.path();
+  XET_TRY_STATUS(file_.close());  // before the rename: some file systems report lost writes only here
   bool ours = true;
   if (if_exists == IfExists::kKeep) {
-    // link() fails atomically when the name is taken; the temp name goes away either way, in the destructor
-    if (::link(temp.c_str(), destination_.c_str()) != 0) {
+    // link() fails atomically when the name is taken; the temp name goes away either way
+    if (::link(temp_.path.c_str(), destination_.c_str()) != 0) {
       if (errno != EEXIST) return fail_errno("cannot create", destination_, errno);
       ours = false;
     }
-    ::unlink(temp.c_str());
-  } else if (::rename(temp.c_str(), destination_.c_str()) != 0) {
+    temp_.remove();
+  } else if (::rename(temp_.path.c_str(), destination_.c_str()) != 0) {
     return fail_errno("cannot create", destination_, errno);
   }
+  temp_.path.clear();
   if (durability == Durability::kFull) XET_TRY_STATUS(sync_directory(destination_.parent_path()));
-  XET_TRY_STATUS(file_.close());
   return ours;
 }
 

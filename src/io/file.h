@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "base/bytes.h"
 #include "xet/result.h"
@@ -39,6 +40,8 @@ class SystemCalls {
   virtual ssize_t read(int fd, void* buffer, size_t n);
   virtual ssize_t pwritev(int fd, const ::iovec* pieces, int n_pieces, off_t offset);
   virtual int fsync(int fd);
+  /// fallocate() from the start of the file; EOPNOTSUPP where the system has none.
+  virtual int fallocate(int fd, off_t size_bytes);
 };
 
 /// Puts `calls` in the place of the system calls of all Files, process-wide, until destroyed. For tests; set
@@ -64,6 +67,8 @@ class File {
   File& operator=(File&& other) noexcept;
 
   static Result<File> open_read(const std::filesystem::path& path);
+  /// For pipes and devices: neither opening nor reading waits for the other end (see read_once()).
+  static Result<File> open_nonblocking(const std::filesystem::path& path);
   /// Creates the file; kIo when it exists already.
   static Result<File> create_new(const std::filesystem::path& path, mode_t mode = 0666);
 
@@ -77,8 +82,9 @@ class File {
   Result<size_t> read_at(uint64_t offset, MutableByteSpan into) const;
   /// Reads exactly `into.size()` bytes; kCorruption when the file ends before.
   Status read_exactly_at(uint64_t offset, MutableByteSpan into) const;
-  /// One read from the current position, for pipes: what is there now, 0 at the end.
-  Result<size_t> read_once(MutableByteSpan into) const;
+  /// One read from the current position, for pipes: what is there now, 0 at the end; nothing when the file
+  /// is non-blocking and there is nothing yet.
+  Result<std::optional<size_t>> read_once(MutableByteSpan into) const;
 
   /// Writes everything, whatever the system's limits on pieces and lengths; short writes and EINTR are
   /// handled.
@@ -128,7 +134,6 @@ class AtomicFile {
   static Result<AtomicFile> create(const std::filesystem::path& destination);
   AtomicFile(AtomicFile&&) noexcept = default;
   AtomicFile& operator=(AtomicFile&&) = delete;
-  ~AtomicFile();
 
   const File& file() const { return file_; }
   const std::filesystem::path& destination() const { return destination_; }
@@ -139,8 +144,19 @@ class AtomicFile {
   static bool is_temp_name(const std::filesystem::path& name);
 
  private:
+  /// The name to be removed, unless it was given up; empty then and after a move.
+  struct TempName {
+    explicit TempName(std::filesystem::path name) : path(std::move(name)) {}
+    TempName(TempName&& other) noexcept : path(std::exchange(other.path, {})) {}
+    TempName& operator=(TempName&&) = delete;
+    ~TempName() { remove(); }
+    void remove();
+    std::filesystem::path path;
+  };
+
   AtomicFile(File file, std::filesystem::path destination)
-      : file_(std::move(file)), destination_(std::move(destination)) {}
+      : temp_(file.path()), file_(std::move(file)), destination_(std::move(destination)) {}
+  TempName temp_;  // removed after the file is closed
   File file_;
   std::filesystem::path destination_;
 };

@@ -43,7 +43,7 @@ Result<uint64_t> SourceOpener::add(size_t source, const std::filesystem::path& p
     ingest_.add_file(source, path, io::file_info(st), want_sha256);
     return static_cast<uint64_t>(st.st_size);
   }
-  XET_TRY(auto file, io::File::open_read(path));
+  XET_TRY(auto file, io::File::open_nonblocking(path));
   if (S_ISREG(st.st_mode)) {
     XET_TRY(const bool more_than_it_says, has_content(file));
     if (!more_than_it_says) {
@@ -62,9 +62,10 @@ void SourceOpener::push_from(io::File file, size_t source, bool want_sha256) {
     const auto push_all = [&]() -> Status {
       for (;;) {
         if (!wait_readable(file, stop_)) return fail(ErrorCode::kCancelled, "cancelled");
-        XET_TRY(const size_t n, file.read_once(buffer));
-        if (n == 0) return {};
-        XET_TRY_STATUS(stream->write(ByteSpan(buffer).first(n)));
+        XET_TRY(const auto n, file.read_once(buffer));
+        if (!n) continue;  // somebody else reads the pipe too
+        if (*n == 0) return {};
+        XET_TRY_STATUS(stream->write(ByteSpan(buffer).first(*n)));
       }
     };
     stream->finish(push_all());
