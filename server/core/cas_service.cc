@@ -54,7 +54,7 @@ Result<Reconstruction> CasService::reconstruct(const Principal& who, const FileH
   if (error.code == ErrorCode::kNotFound || error.code == ErrorCode::kInvalidArgument) {
     error.code = ErrorCode::kCorruption;
   }
-  return fail(std::move(error), fmt::format("file {}", file.hex()));
+  return fail(error, fmt::format("file {}", file.hex()));
 }
 
 Result<Reconstruction> CasService::plan(store::FileRow row, FileRange range, ChunkHashes chunk_hashes) {

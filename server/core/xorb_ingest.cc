@@ -61,8 +61,8 @@ class Pieces {
   size_t offset_ = 0;
 };
 
-tl::unexpected<Error> in_xorb(const XorbHash& name, Error error) {
-  return fail(std::move(error), fmt::format("xorb {}", name.hex()));
+tl::unexpected<Error> in_xorb(const XorbHash& name, const Error& error) {
+  return fail(error, fmt::format("xorb {}", name.hex()));
 }
 
 Result<format::XorbFooter> check_name(Result<format::XorbFooter> footer, const XorbHash& name) {

@@ -1,10 +1,10 @@
 #include "server/store/fs_object_store.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>  // renameat2
 #include <utility>
 
 #include "io/file.h"
