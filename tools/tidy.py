@@ -2,7 +2,7 @@
 """Runs clang-tidy-19 over the files of a configured build directory, several at a time.
 
 A file that passed is remembered, with everything that its result depends on (its text, the headers of ours it
-includes, its compile command, .clang-tidy), in BUILD_DIR/tidy-passed; it is looked at again only when one of
+includes, its compile command, the .clang-tidy files), in BUILD_DIR/tidy-passed; it is looked at again only when one of
 those changed. With --since only files changed after a revision are looked at: sources, and for a changed
 header one source that includes it. With --budget no new file is begun after that many seconds, and what was
 left out is said.
@@ -16,12 +16,13 @@ import json
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from source_tree import ROOT, closure, cxx_files
 
 TIDY = "clang-tidy-19"
+CONFIGS = (Path(".clang-tidy"), Path("bench/.clang-tidy"), Path("tests/.clang-tidy"))
 
 
 def changed_since(revision: str) -> set[Path] | None:
@@ -56,7 +57,7 @@ class Passed:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.config = (ROOT / ".clang-tidy").read_bytes()
+        self.config = b"".join((ROOT / path).read_bytes() for path in CONFIGS)
 
     def key(self, source: Path, command: str) -> Path:
         digest = hashlib.sha256(self.config + command.encode())
@@ -95,7 +96,8 @@ def main() -> int:
 
     failed, skipped = [], []
     with ThreadPoolExecutor(args.jobs) as pool:
-        for source, result in pool.map(check, to_do):
+        for done in as_completed([pool.submit(check, source) for source in to_do]):
+            source, result = done.result()
             if result is None:
                 skipped.append(source)
             elif result.returncode == 0:
