@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <system_error>
 #include <utility>
 
 namespace xet::session {
@@ -51,13 +52,14 @@ Result<uint64_t> SourceOpener::add(size_t source, const std::filesystem::path& p
       return 0;
     }
   }
-  push_from(std::move(file), source, want_sha256);
+  XET_TRY_STATUS(push_from(std::move(file), source, want_sha256));
   return 0;
 }
 
-void SourceOpener::push_from(io::File file, size_t source, bool want_sha256) {
-  threads_.emplace_back([this, token = in_flight_.token(), stream = ingest_.add_stream(source, want_sha256),
-                         file = std::move(file)] {
+Status SourceOpener::push_from(io::File file, size_t source, bool want_sha256) {
+  const auto path = file.path();
+  auto push = [this, token = in_flight_.token(), stream = ingest_.add_stream(source, want_sha256),
+               file = std::move(file)] {
     ByteVector buffer(kPipeReadBytes);
     const auto push_all = [&]() -> Status {
       for (;;) {
@@ -69,7 +71,14 @@ void SourceOpener::push_from(io::File file, size_t source, bool want_sha256) {
       }
     };
     stream->finish(push_all());
-  });
+  };
+  try {
+    threads_.emplace_back(std::move(push));
+  } catch (const std::system_error& error) {  // too many threads; nothing was begun
+    return fail(ErrorCode::kIo,
+                fmt::format("cannot read {}: no thread for it: {}", path.string(), error.what()));
+  }
+  return {};
 }
 
 }  // namespace xet::session

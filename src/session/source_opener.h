@@ -24,7 +24,7 @@ class SourceOpener {
   Result<uint64_t> add(size_t source, const std::filesystem::path& path, bool want_sha256);
 
  private:
-  void push_from(io::File file, size_t source, bool want_sha256);
+  Status push_from(io::File file, size_t source, bool want_sha256);
 
   Ingest& ingest_;
   const exec::InFlight& in_flight_;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -191,19 +193,23 @@ Result<UploadReport> UploadSession::commit() {
 
 class UploadStream::Impl {
  public:
-  Impl(std::shared_ptr<UploadSession::Impl> session, std::shared_ptr<session::Ingest::Stream> stream)
-      : session_(std::move(session)), stream_(std::move(stream)) {}
+  Impl(std::shared_ptr<UploadSession::Impl> session, std::shared_ptr<session::Ingest::Stream> stream,
+       std::string name)
+      : session_(std::move(session)), stream_(std::move(stream)), name_(std::move(name)) {}
   ~Impl() {
-    if (!finished_) end(fail(ErrorCode::kCancelled, "the stream was dropped before it was finished"));
+    if (finished_) return;
+    end(fail(ErrorCode::kCancelled, fmt::format("{}: the stream was dropped before it was finished", name_)));
   }
 
   Status write(std::span<const std::byte> bytes) {
+    if (finished_) return fail_finished();
     session_->count_pushed(bytes.size());
     auto status = stream_->write(bytes);
     return status ? status : explain(std::move(status));
   }
 
   Status finish() {
+    if (finished_) return fail_finished();
     end({});
     return session_->status();
   }
@@ -214,6 +220,9 @@ class UploadStream::Impl {
     stream_->finish(std::move(status));
     session_->stream_finished();
   }
+  Status fail_finished() const {
+    return fail(ErrorCode::kInvalidArgument, fmt::format("{}: the stream is finished already", name_));
+  }
   /// The session's reason, where it has one: the stream itself only knows that it got no memory.
   Status explain(Status status) const {
     auto why = session_->status();
@@ -222,6 +231,7 @@ class UploadStream::Impl {
 
   std::shared_ptr<UploadSession::Impl> session_;
   std::shared_ptr<session::Ingest::Stream> stream_;
+  const std::string name_;
   bool finished_ = false;
 };
 
@@ -237,8 +247,8 @@ Status UploadStream::finish() {
 }
 
 UploadStream UploadSession::add_stream(std::string name, FileOptions options) {
-  auto stream = impl_->add_stream(std::move(name), options);
-  return UploadStream(std::make_shared<UploadStream::Impl>(impl_, std::move(stream)));
+  auto stream = impl_->add_stream(name, options);
+  return UploadStream(std::make_shared<UploadStream::Impl>(impl_, std::move(stream), std::move(name)));
 }
 
 }  // namespace xet
