@@ -148,7 +148,7 @@ TEST_F(PutXorb, TakesTheLargestXorbAndRefusesALargerOne) {
                                  ByteVector(format::kMaxChunkBytes));
   const auto full = pack_xorb(chunks);
   EXPECT_THAT(store_.put_xorb(full), IsOk());
-  chunks.push_back(ByteVector(1));
+  chunks.emplace_back(1);
   const auto over = pack_xorb(std::move(chunks));
   EXPECT_THAT(store_.put_xorb(over), FailsWith(ErrorCode::kCorruption));
   EXPECT_FALSE(*store_.xorb_exists(over.hash));
