@@ -38,7 +38,8 @@ build: setup ## programs and libraries, optimised, into build/release/bin
 	$(call compile,release)
 
 .PHONY: demo
-demo: build ## store a real model and an edited copy of it, fetch both, show what deduplication saved
+demo: setup ## store a real model and an edited copy of it, fetch both, show what deduplication saved
+	$(call compile,release) --target xet
 	@$(PYTHON) tools/demo.py --xet build/release/bin/xet
 
 .PHONY: test
@@ -59,7 +60,8 @@ bench: setup ## Google Benchmark programs (BENCH_FLAGS are passed on)
 	@set -e; for program in build/bench/bin/*_bench; do echo "== $$program"; "$$program" $(BENCH_FLAGS); done
 
 .PHONY: bench-peer
-bench-peer: build ## speed and memory against the genuine hf-xet from PyPI, as a Markdown table
+bench-peer: setup ## speed and memory against the genuine hf-xet from PyPI, as a Markdown table
+	$(call compile,release) --target xet e2e_generate
 	@$(PYTHON) bench/peer.py --xet build/release/bin/xet $(BENCH_FLAGS)
 
 .PHONY: fuzz
