@@ -8,17 +8,33 @@ namespace xet::session {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr int kMaxLinks = 40;  // as many as the kernel follows
+
+/// The path that symbolic links lead to, whether there is something or not.
+Result<fs::path> follow_links(const fs::path& destination) {
+  fs::path path = destination;
+  std::error_code error;
+  for (int i = 0; i < kMaxLinks; ++i) {
+    if (!fs::is_symlink(path, error)) return path;
+    const fs::path target = fs::read_symlink(path, error);
+    if (error) {
+      return fail(ErrorCode::kIo, fmt::format("cannot follow {}: {}", destination.string(), error.message()));
+    }
+    path = path.parent_path() / target;  // an absolute target replaces all of it
+  }
+  return fail(ErrorCode::kIo, fmt::format("{} leads through too many symbolic links", destination.string()));
+}
+
+}  // namespace
+
 Result<io::AtomicFile> open_destination(const fs::path& destination) {
   if (!destination.has_filename()) {
     return fail(ErrorCode::kIo, fmt::format("{} is not the name of a file", destination.string()));
   }
-  fs::path path = destination;
+  XET_TRY(const fs::path path, follow_links(destination));
   std::error_code error;
-  if (fs::is_symlink(path, error)) {
-    path = fs::weakly_canonical(path, error);
-    if (error)
-      return fail(ErrorCode::kIo, fmt::format("cannot follow {}: {}", destination.string(), error.message()));
-  }
   const auto status = fs::status(path, error);
   if (fs::is_directory(status)) return fail(ErrorCode::kIo, fmt::format("{} is a directory", path.string()));
   if (fs::exists(status) && !fs::is_regular_file(status)) {

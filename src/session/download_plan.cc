@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <iterator>
 #include <map>
+#include <span>
 #include <tuple>
 #include <utility>
 
@@ -13,22 +16,49 @@ namespace xet::session {
 
 namespace {
 
+constexpr uint64_t kMaxFileBytes = INT64_MAX;  // what the system can address
+
 tl::unexpected<Error> bad_answer(const XorbHash& xorb, std::string_view what) {
   return fail(ErrorCode::kCorruption,
               fmt::format("the store's reconstruction is wrong: xorb {}: {}", xorb.hex(), what));
 }
 
-Status check_range(const XorbHash& xorb, const cas::FetchRange& range) {
-  if (range.chunks.begin >= range.chunks.end || range.chunks.end > format::kMaxXorbChunks) {
-    return bad_answer(xorb, "a range of chunks is empty or too long");
-  }
-  if (range.bytes.begin >= range.bytes.end || range.bytes.end > format::kMaxPackedXorbBytes) {
-    return bad_answer(xorb, "a range of bytes is empty or too long");
-  }
-  if (!range.chunk_hashes.empty() && range.chunk_hashes.size() != range.chunks.size()) {
-    return bad_answer(xorb, "not one hash per chunk");
+Status check_ranges(const XorbHash& xorb, std::span<const cas::FetchRange> ranges) {
+  uint32_t end_before = 0;
+  for (const auto& range : ranges) {
+    if (range.chunks.begin >= range.chunks.end || range.chunks.end > format::kMaxXorbChunks) {
+      return bad_answer(xorb, "a range of chunks is empty or too long");
+    }
+    if (range.chunks.begin < end_before) return bad_answer(xorb, "ranges overlap or are not in order");
+    end_before = range.chunks.end;
+    if (range.bytes.begin >= range.bytes.end || range.bytes.end > format::kMaxPackedXorbBytes) {
+      return bad_answer(xorb, "a range of bytes is empty or too long");
+    }
+    if (range.bytes.size() <= uint64_t{range.chunks.size()} * format::ChunkHeader::kEncodedSize) {
+      return bad_answer(xorb, "a range has fewer bytes than its chunks need");
+    }
+    if (!range.chunk_hashes.empty() && range.chunk_hashes.size() != range.chunks.size()) {
+      return bad_answer(xorb, "not one hash per chunk");
+    }
   }
   return {};
+}
+
+Status check_term(const cas::Term& term) {
+  if (term.chunks.begin >= term.chunks.end) return bad_answer(term.xorb, "a term is empty");
+  const uint64_t n_chunks = term.chunks.size();
+  if (term.unpacked_len < n_chunks || term.unpacked_len > n_chunks * format::kMaxChunkBytes) {
+    return bad_answer(term.xorb, "a term's chunks cannot have the length it says");
+  }
+  return {};
+}
+
+/// The one range that holds a term's chunks; ranges.end() when none does.
+auto range_of(const cas::Term& term, const std::vector<cas::FetchRange>& ranges) {
+  auto after = std::upper_bound(ranges.begin(), ranges.end(), term.chunks.begin,
+                                [](uint32_t chunk, const auto& range) { return chunk < range.chunks.begin; });
+  if (after == ranges.begin() || !std::prev(after)->chunks.contains(term.chunks)) return ranges.end();
+  return std::prev(after);
 }
 
 }  // namespace
@@ -43,20 +73,20 @@ Result<PagePlan> plan_page(cas::Reconstruction reconstruction, uint64_t page_beg
     return bad_answer(first.xorb, "it begins at the wrong place");
   }
 
+  for (const auto& [xorb, ranges] : reconstruction.fetches) XET_TRY_STATUS(check_ranges(xorb, ranges));
+
   std::map<std::tuple<XorbHash, uint32_t>, size_t> fetch_of;  // (xorb, first chunk of the range) -> index
   uint64_t at = page_begin - reconstruction.offset_into_first_term;
   for (const auto& term : reconstruction.terms) {
-    if (term.chunks.begin >= term.chunks.end || term.unpacked_len == 0)
-      return bad_answer(term.xorb, "a term is empty");
+    XET_TRY_STATUS(check_term(term));
+    if (at > kMaxFileBytes - term.unpacked_len) return bad_answer(term.xorb, "no file is that long");
     const auto ranges = reconstruction.fetches.find(term.xorb);
     if (ranges == reconstruction.fetches.end()) return bad_answer(term.xorb, "a term has nothing to fetch");
-    const auto range = std::find_if(ranges->second.begin(), ranges->second.end(),
-                                    [&](const cas::FetchRange& r) { return r.chunks.contains(term.chunks); });
+    const auto range = range_of(term, ranges->second);
     if (range == ranges->second.end()) return bad_answer(term.xorb, "no range to fetch holds a term");
 
     const auto [known, is_new] = fetch_of.try_emplace({term.xorb, range->chunks.begin}, plan.fetches.size());
     if (is_new) {
-      XET_TRY_STATUS(check_range(term.xorb, *range));
       plan.fetches.push_back({term.xorb, *range, {}});
     }
     plan.fetches[known->second].terms.push_back(plan.terms.size());

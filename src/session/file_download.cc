@@ -24,12 +24,13 @@ FileDownload::FileDownload(const DownloadEnvironment& env, size_t index, Downloa
     : env_(env),
       index_(index),
       request_(std::move(request)),
-      on_session_stop_(env_.monitor.stop_token(), [this] { stop_.request_stop(); }) {
-  if (request_.range) {
-    output_begin_ = next_page_ = request_.range->begin;
-    output_size_ = request_.range->end - std::min(request_.range->begin, request_.range->end);
-  }
-}
+      is_whole_(!request_.range),
+      output_begin_(is_whole_ ? 0 : request_.range->begin),
+      window_(is_whole_ ? UINT64_MAX
+                        : request_.range->end - std::min(request_.range->begin, request_.range->end)),
+      output_size_(window_),
+      next_page_(output_begin_),
+      on_session_stop_(env_.monitor.stop_token(), [this] { stop_.request_stop(); }) {}
 
 void FileDownload::begin() {
   if (const auto why = env_.monitor.status(); !why) return fail_with(why.error());
@@ -39,6 +40,7 @@ void FileDownload::begin() {
   if (request_.file.is_zero()) output_size_ = 0;
   if (output_size_ == 0) {
     planned_ = true;
+    if (auto size = check_size(0); !size) return fail_with(std::move(size).error());
     return prepare(0);
   }
   ask_page();
@@ -76,39 +78,40 @@ void FileDownload::on_page(const cas::ByteRange& page, Result<cas::Reconstructio
     planned_ = true;
     output_size_ = std::min(output_size_, plan->end - std::min(plan->end, output_begin_));
   }
-  const bool whole_and_sized = request_.size_bytes && !request_.range;
-  if (planned_ && whole_and_sized && output_size_ != *request_.size_bytes) {
-    return fail_with(
-        {ErrorCode::kCorruption, fmt::format("the file has {} bytes in the store, {} were expected",
-                                             output_size_, *request_.size_bytes)});
-  }
   const uint64_t size_so_far = std::min(output_size_, next_page_ - std::min(next_page_, output_begin_));
-  if (!whole_and_sized) {
+  if (auto size = check_size(size_so_far); !size) return fail_with(std::move(size).error());
+  if (!is_whole_ || !request_.size_bytes) {
     env_.monitor.total_bytes.fetch_add(size_so_far - (page.begin - output_begin_), std::memory_order_relaxed);
   }
   queue_fetches(std::move(*plan));
   prepare(size_so_far);
 }
 
+/// As far as the plan goes: a file that turns out longer than it should be is not fetched to its end.
+Status FileDownload::check_size(uint64_t planned_bytes) const {
+  if (!is_whole_ || !request_.size_bytes) return {};
+  if (planned_ ? planned_bytes == *request_.size_bytes : planned_bytes <= *request_.size_bytes) return {};
+  return fail(ErrorCode::kCorruption,
+              fmt::format("the file has {}{} bytes in the store, {} were expected",
+                          planned_ ? "" : "at least ", planned_bytes, *request_.size_bytes));
+}
+
 void FileDownload::queue_fetches(PagePlan plan) {
-  std::vector<std::shared_ptr<Term>> terms;
-  terms.reserve(plan.terms.size());
-  for (const auto& placed : plan.terms) {
-    auto term = std::make_shared<Term>();
-    term->placed = placed;
-    term->n_left = placed.term.chunks.size();
-    term->hashed.resize(term->n_left);
-    unhashed_.push_back(term);
-    terms.push_back(std::move(term));
-  }
+  std::vector<std::shared_ptr<Fetch>> fetch_of(plan.terms.size());
   for (auto& planned : plan.fetches) {
     auto fetch = std::make_shared<Fetch>();
     fetch->xorb = planned.xorb;
     fetch->range = std::move(planned.range);
-    fetch->hashed.resize(fetch->range.chunks.size());
-    for (const size_t i : planned.terms) fetch->terms.push_back(terms[i]);
+    for (const size_t i : planned.terms) {
+      fetch->terms.push_back(plan.terms[i]);
+      fetch_of[i] = fetch;
+    }
     fetch->term_begins.resize(fetch->terms.size());
     queued_.push_back(std::move(fetch));
+  }
+  if (!is_whole_) return;
+  for (size_t i = 0; i < plan.terms.size(); ++i) {
+    unhashed_.push_back({std::move(fetch_of[i]), plan.terms[i].term.chunks});
   }
 }
 
@@ -148,7 +151,8 @@ void FileDownload::start_fetch() {
   const auto fetch = std::move(queued_.front());
   queued_.pop_front();
   ++n_running_;
-  auto receiver = std::make_shared<RangeReceiver>(
+  fetch->hashed.resize(fetch->range.chunks.size());
+  auto receiver = RangeReceiver::make(
       fetch->xorb, fetch->range, env_.buffers,
       [this, fetch](FramedBlock block) {
         uint64_t bytes = 0;
@@ -169,7 +173,8 @@ void FileDownload::start_fetch() {
   cas::FetchRequest request{fetch->xorb, fetch->range, receiver};
   env_.cas.fetch(std::move(request), stop_.get_token(),
                  [this, token = env_.in_flight.token(), fetch, receiver](Status status) mutable {
-                   post([this, fetch, receiver, status = std::move(status)]() mutable {
+                   if (status) status = receiver->check_complete();
+                   post([this, fetch, status = std::move(status)]() mutable {
                      fetch->received = true;
                      if (!status && !error_) fail_with(std::move(status).error());
                      end_fetch_if_through(fetch);
@@ -181,7 +186,7 @@ void FileDownload::start_fetch() {
 /// sender's thread, block after block.
 Status FileDownload::place_terms(Fetch& fetch, const FramedBlock& block) {
   for (size_t t = 0; t < fetch.terms.size(); ++t) {
-    const auto& term = fetch.terms[t]->placed.term;
+    const auto& term = fetch.terms[t].term;
     for (const uint32_t border : {term.chunks.begin, term.chunks.end - 1}) {
       const uint32_t first = block.chunks.front().index;
       if (border < first || border > block.chunks.back().index) continue;
@@ -242,7 +247,7 @@ Status FileDownload::write(const Fetch& fetch, std::span<const DecodedChunk> chu
   const uint32_t first = chunks.front().index;
   const uint32_t end = chunks.back().index + 1;
   for (size_t t = 0; t < fetch.terms.size(); ++t) {
-    const auto& placed = fetch.terms[t]->placed;
+    const auto& placed = fetch.terms[t];
     const uint32_t from = std::max(first, placed.term.chunks.begin);
     const uint32_t to = std::min(end, placed.term.chunks.end);
     if (from >= to) continue;
@@ -253,7 +258,7 @@ Status FileDownload::write(const Fetch& fetch, std::span<const DecodedChunk> chu
     for (const auto& chunk : used) {
       const int64_t at =
           placed.output_begin + static_cast<int64_t>(chunk.unpacked_offset - fetch.term_begins[t]);
-      const auto clip = clip_to_output(at, chunk.bytes.size(), output_size_);
+      const auto clip = clip_to_output(at, chunk.bytes.size(), window_);
       if (clip.take == 0) continue;
       if (pieces.empty()) write_at = static_cast<uint64_t>(at + static_cast<int64_t>(clip.skip));
       pieces.push_back(chunk.bytes.subspan(clip.skip, clip.take));
@@ -277,35 +282,32 @@ void FileDownload::on_decoded(const std::shared_ptr<Fetch>& fetch, uint32_t firs
     if (!error_) fail_with(std::move(hashed).error());
     return end_fetch_if_through(fetch);
   }
-  const auto end = static_cast<uint32_t>(first_chunk + hashed->size());
   std::copy(hashed->begin(), hashed->end(),
             fetch->hashed.begin() + (first_chunk - fetch->range.chunks.begin));
-  for (const auto& term : fetch->terms) {
-    const auto& chunks = term->placed.term.chunks;
-    const uint32_t from = std::max(first_chunk, chunks.begin);
-    const uint32_t to = std::min(end, chunks.end);
-    if (from >= to) continue;
-    std::copy(hashed->begin() + (from - first_chunk), hashed->begin() + (to - first_chunk),
-              term->hashed.begin() + (from - chunks.begin));
-    term->n_left -= to - from;
-  }
-  while (!unhashed_.empty() && unhashed_.front()->n_left == 0) {
-    for (const auto& chunk : unhashed_.front()->hashed) tree_.add(chunk);
-    unhashed_.pop_front();
-  }
   end_fetch_if_through(fetch);
 }
 
 void FileDownload::end_fetch_if_through(const std::shared_ptr<Fetch>& fetch) {
-  if (!fetch->received || fetch->n_decoding > 0) return;
+  if (!fetch->is_through()) return;
   --n_running_;
   const bool hashes_were_known = !fetch->range.chunk_hashes.empty();
   if (!error_ && !hashes_were_known && fetch->range.chunks.begin == 0 &&
       doubtful_xorbs_.size() < kMaxDoubtfulText && hash::xorb_hash(fetch->hashed) != fetch->xorb) {
     doubtful_xorbs_ += (doubtful_xorbs_.empty() ? "" : " ") + fetch->xorb.hex();
   }
+  if (!error_) hash_what_is_through();
   advance();
   env_.fetch_ended();
+}
+
+void FileDownload::hash_what_is_through() {
+  while (!unhashed_.empty() && unhashed_.front().fetch->is_through()) {
+    const auto& [fetch, chunks] = unhashed_.front();
+    for (uint32_t i = chunks.begin; i < chunks.end; ++i) {
+      tree_.add(fetch->hashed[i - fetch->range.chunks.begin]);
+    }
+    unhashed_.pop_front();
+  }
 }
 
 void FileDownload::advance() {
@@ -315,8 +317,7 @@ void FileDownload::advance() {
 }
 
 void FileDownload::publish() {
-  const bool whole = !request_.range.has_value();
-  if (whole) {
+  if (is_whole_) {
     XET_CHECK(unhashed_.empty());
     const auto root = tree_.finish_file();
     if (root != request_.file) {
@@ -332,21 +333,20 @@ void FileDownload::publish() {
     }
   }
   ++n_running_;
-  env_.shared.blocking().submit(
-      [this, token = env_.in_flight.token(), whole, temp = std::move(temp_)]() mutable {
-        const auto publish_now = [&]() -> Status {
-          XET_TRY_STATUS(temp->file().truncate(output_size_));
-          XET_TRY([[maybe_unused]] const bool ours, temp->publish(io::AtomicFile::Durability::kFile));
-          return {};
-        };
-        auto published = publish_now();
-        temp.reset();
-        post([this, whole, published = std::move(published)]() mutable {
-          --n_running_;
-          if (!published) return fail_with(std::move(published).error());
-          settle(DownloadedFile{request_.destination, request_.file, output_size_, whole});
-        });
-      });
+  env_.shared.blocking().submit([this, token = env_.in_flight.token(), temp = std::move(temp_)]() mutable {
+    const auto publish_now = [&]() -> Status {
+      XET_TRY_STATUS(temp->file().truncate(output_size_));
+      XET_TRY([[maybe_unused]] const bool ours, temp->publish(io::AtomicFile::Durability::kFile));
+      return {};
+    };
+    auto published = publish_now();
+    temp.reset();
+    post([this, published = std::move(published)]() mutable {
+      --n_running_;
+      if (!published) return fail_with(std::move(published).error());
+      settle(DownloadedFile{request_.destination, request_.file, output_size_, is_whole_});
+    });
+  });
 }
 
 void FileDownload::fail_with(Error error) {

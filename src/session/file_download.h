@@ -60,22 +60,22 @@ class FileDownload {
   void ask_page();
 
  private:
-  /// A term whose chunks are on their way to the tree hash.
-  struct Term {
-    PlacedTerm placed;
-    std::vector<hash::ChunkInfo> hashed;  // by position in the term
-    size_t n_left = 0;
-  };
   /// A range under way. What tasks use of it does not change after it was started, but for `term_begins`, of
   /// which the receiver sets each element before a task can look at it.
   struct Fetch {
     XorbHash xorb;
     cas::FetchRange range;
-    std::vector<std::shared_ptr<Term>> terms;
-    std::vector<uint64_t> term_begins;  // where each term begins among the unpacked bytes of the range
-    std::vector<hash::ChunkInfo> hashed;
+    std::vector<PlacedTerm> terms;
+    std::vector<uint64_t> term_begins;    // where each term begins among the unpacked bytes of the range
+    std::vector<hash::ChunkInfo> hashed;  // by position in the range; made when it is started
     size_t n_decoding = 0;
     bool received = false;
+    bool is_through() const { return received && n_decoding == 0; }
+  };
+  /// A term whose chunk hashes are to go into the file's tree.
+  struct Unhashed {
+    std::shared_ptr<Fetch> fetch;
+    cas::ChunkRange chunks;
   };
 
   template <class Step>
@@ -84,6 +84,7 @@ class FileDownload {
   }
 
   void on_page(const cas::ByteRange& page, Result<cas::Reconstruction> answer);
+  Status check_size(uint64_t planned_bytes) const;
   void queue_fetches(PagePlan plan);
   void prepare(uint64_t size_so_far);
   void on_prepared(Result<std::unique_ptr<io::AtomicFile>> opened);
@@ -95,6 +96,7 @@ class FileDownload {
   void on_decoded(const std::shared_ptr<Fetch>& fetch, uint32_t first_chunk,
                   Result<std::vector<hash::ChunkInfo>> hashed);
   void end_fetch_if_through(const std::shared_ptr<Fetch>& fetch);
+  void hash_what_is_through();
 
   void advance();
   void publish();
@@ -104,17 +106,19 @@ class FileDownload {
   const DownloadEnvironment& env_;
   const size_t index_;
   const DownloadRequest request_;
-  uint64_t output_begin_ = 0;          // file offset of the output's first byte
-  uint64_t output_size_ = UINT64_MAX;  // exact once planned
-  uint64_t next_page_ = 0;             // file offset
-  bool planned_ = false;               // nothing more to ask
+  const bool is_whole_;
+  const uint64_t output_begin_;  // file offset of the output's first byte
+  const uint64_t window_;        // bytes that were asked for; tasks clip to this
+  uint64_t output_size_;         // the same, cut at the end of the file once planned
+  uint64_t next_page_;           // file offset
+  bool planned_ = false;         // nothing more to ask
   bool asking_ = false;
   std::unique_ptr<io::AtomicFile>
       temp_;  // written to by tasks; set before the first begins, taken after the last ended
 
   std::deque<std::shared_ptr<Fetch>> queued_;
-  size_t n_running_ = 0;                        // fetches, and opening or publishing
-  std::deque<std::shared_ptr<Term>> unhashed_;  // in file order
+  size_t n_running_ = 0;           // fetches, and opening or publishing
+  std::deque<Unhashed> unhashed_;  // in file order; only of whole files
   hash::TreeHasher tree_;
   std::string doubtful_xorbs_;  // see publish()
 

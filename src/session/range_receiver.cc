@@ -20,11 +20,26 @@ RangeReceiver::RangeReceiver(const XorbHash& xorb, const cas::FetchRange& range,
       on_error_(std::move(on_error)),
       next_chunk_(range.chunks.begin) {}
 
+std::shared_ptr<RangeReceiver> RangeReceiver::make(const XorbHash& xorb, const cas::FetchRange& range,
+                                                   exec::BufferPool& buffers,
+                                                   std::function<void(FramedBlock)> on_block,
+                                                   std::function<void(Error)> on_error) {
+  return std::shared_ptr<RangeReceiver>(
+      new RangeReceiver(xorb, range, buffers, std::move(on_block), std::move(on_error)));
+}
+
+Status RangeReceiver::check_complete() const {
+  if (received_ == bytes_.size()) return {};
+  return fail(ErrorCode::kCorruption, fmt::format("xorb {}: the store sent {} bytes of the {} from offset {}",
+                                                  xorb_.hex(), received_, bytes_.size(), bytes_.begin));
+}
+
 MutableByteSpan RangeReceiver::room(UniqueFunction<void()> resume) {
   if (!current_) current_ = buffers_.try_acquire();
   if (!current_) {
-    buffers_.acquire([this, resume = std::move(resume)](exec::Buffer buffer) mutable {
-      current_ = std::move(buffer);  // empty only when the session stops, and then nobody asks again
+    buffers_.acquire([weak = weak_from_this(), resume = std::move(resume)](exec::Buffer buffer) mutable {
+      // empty only when the session stops, and then nobody asks again
+      if (const auto self = weak.lock()) self->current_ = std::move(buffer);
       resume();
     });
     return {};

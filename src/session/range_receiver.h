@@ -30,19 +30,28 @@ struct FramedBlock {
 /// Receives a fetched range into pooled buffers and cuts it into chunks while it comes. A chunk that is
 /// incomplete at the end of a buffer is copied to the front of the next, so no buffer waits for another: with
 /// any number of ranges under way, one free buffer is enough to go on.
-class RangeReceiver final : public cas::FetchSink {
+///
+/// Owned by shared_ptr: a buffer may come after its fetch was stopped and all else of it is gone.
+class RangeReceiver final : public cas::FetchSink, public std::enable_shared_from_this<RangeReceiver> {
  public:
   static constexpr size_t kBufferBytes = size_t{2} << 20;
 
   /// `on_block` gets the blocks in order, on the sender's thread; it must be short. `on_error` is called at
   /// most once, with kCorruption naming xorb, chunk and offset; what comes after it is thrown away.
-  RangeReceiver(const XorbHash& xorb, const cas::FetchRange& range, exec::BufferPool& buffers,
-                std::function<void(FramedBlock)> on_block, std::function<void(Error)> on_error);
+  static std::shared_ptr<RangeReceiver> make(const XorbHash& xorb, const cas::FetchRange& range,
+                                             exec::BufferPool& buffers,
+                                             std::function<void(FramedBlock)> on_block,
+                                             std::function<void(Error)> on_error);
+
+  /// After a fetch that the store called a success: kCorruption when not everything came.
+  Status check_complete() const;
 
   MutableByteSpan room(UniqueFunction<void()> resume) override;
   void filled(size_t n_bytes) override;
 
  private:
+  RangeReceiver(const XorbHash& xorb, const cas::FetchRange& range, exec::BufferPool& buffers,
+                std::function<void(FramedBlock)> on_block, std::function<void(Error)> on_error);
   void cut();
   Status cut_chunks(ByteSpan bytes, FramedBlock& block, size_t& used);
 

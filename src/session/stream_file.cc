@@ -42,7 +42,7 @@ class RangeFeed {
             session::Monitor& monitor)
       : buffers_(budget, RangeReceiver::kBufferBytes, kBuffersPerFetch, kBuffersPerFetch),
         on_session_stop_(monitor.stop_token(), [this] { cancel(); }) {
-    auto receiver = std::make_shared<RangeReceiver>(
+    auto receiver = RangeReceiver::make(
         fetch.xorb, fetch.range, buffers_,
         [this, &monitor](FramedBlock block) {
           uint64_t bytes = 0;
@@ -56,6 +56,7 @@ class RangeFeed {
     cas.fetch({fetch.xorb, fetch.range, receiver}, stop_.get_token(), [this, receiver](Status status) {
       // notified with the lock held: the consumer may destroy this as soon as it sees the end
       auto state = state_.lock();
+      if (status) status = receiver->check_complete();
       if (!status && state->status) state->status = std::move(status);
       state->ended = true;
       changed_.notify_all();
@@ -185,7 +186,8 @@ class FileStreamer {
       XET_TRY(const auto block, feed.next());
       if (!block)
         return fail(ErrorCode::kCorruption, fmt::format("xorb {}: the range ended early", fetch.xorb.hex()));
-      if (block->chunks.size() == fetch.range.chunks.size()) keep(visit.fetch, *block);
+      const bool is_whole = block->chunks.size() == fetch.range.chunks.size();
+      if (is_whole && !is_kept(visit.fetch)) keep(visit.fetch, *block);
       XET_TRY_STATUS(deliver_block(plan, visit, *block));
       next = block->chunks.back().index + 1;
     }
