@@ -19,7 +19,7 @@ for program in "${programs[@]}"; do
   mkdir -p "$build/corpus/$name"
   # 2 GiB: an input that makes a parser allocate more than its size explains is a finding.
   "$build/bin/$program" -max_total_time="$seconds" -rss_limit_mb=2048 -malloc_limit_mb=512 -timeout=10 \
-    -print_final_stats=1 -verbosity=0 -artifact_prefix="$build/crashes/$name-" \
+    -print_final_stats=1 -print_funcs=0 -print_pcs=0 -verbosity=0 -artifact_prefix="$build/crashes/$name-" \
     "$build/corpus/$name" "$root/fuzz/corpus/$name"
 done
 echo "fuzz: ${#programs[@]} targets, no finding"
