@@ -24,12 +24,12 @@ uint64_t packed_begin(const format::XorbBoundaries& ends, size_t chunk) {
   return chunk == 0 ? 0 : ends.packed_ends[chunk - 1];
 }
 
-/// Sorts ranges of one xorb and joins those that touch or overlap.
-std::vector<cas::FetchRange> merged(std::vector<cas::FetchRange> ranges) {
+/// Sorts ranges of one xorb and joins those that overlap, and those that touch if wanted.
+std::vector<cas::FetchRange> merged(std::vector<cas::FetchRange> ranges, bool join_touching) {
   std::ranges::sort(ranges, {}, [](const auto& range) { return range.chunks.begin; });
   std::vector<cas::FetchRange> out;
   for (auto& range : ranges) {
-    if (!out.empty() && range.chunks.begin <= out.back().chunks.end) {
+    if (!out.empty() && range.chunks.begin < out.back().chunks.end + (join_touching ? 1 : 0)) {
       out.back().chunks.end = std::max(out.back().chunks.end, range.chunks.end);
       out.back().bytes.end = std::max(out.back().bytes.end, range.bytes.end);
     } else {
@@ -305,7 +305,7 @@ Result<cas::Reconstruction> FakeCas::plan(const FileHash& file, const std::optio
     at = term_end;
   }
   for (auto& [hash, ranges] : out.fetches) {
-    if (options_.merges_ranges) ranges = merged(std::move(ranges));
+    ranges = merged(std::move(ranges), options_.joins_ranges);
     const auto& hashes = state->xorbs.at(hash).footer.chunk_hashes;
     for (auto& fetch : ranges) {
       if (!options_.tells_chunk_hashes) continue;

@@ -39,7 +39,7 @@ class FakeCas final : public cas::Cas {
     size_t threads = 2;              ///< that callbacks come on; 0: on the caller's, before the call returns
     bool tells_chunk_hashes = true;  ///< false: as over HTTP
     bool trims_terms = true;         ///< ranged answers leave out chunks that lie outside
-    bool merges_ranges = true;       ///< false: one range to fetch per term, even where they touch
+    bool joins_ranges = true;        ///< false: ranges to fetch that only touch stay apart
     Dedup dedup = Dedup::kNothing;
     std::filesystem::path shard_places;  ///< where the client keeps shards; empty: nowhere
   };
@@ -57,6 +57,7 @@ class FakeCas final : public cas::Cas {
   /// Asked for each call with its number, from 0; an error is the call's outcome.
   void fail(Op op, std::function<Status(size_t nth)> script);
   void script_fetch(std::function<FetchScript(size_t nth, const cas::FetchRequest&)> script);
+  /// Changes answers; must not call the store.
   void edit_reconstructions(std::function<void(cas::Reconstruction&)> edit);
   /// Runs after a call of this kind took effect and before its callback.
   void after(Op op, std::function<void()> action);
