@@ -21,17 +21,21 @@ std::shared_ptr<Client> make_client(std::shared_ptr<cas::Cas> cas, const ClientO
 
 Result<std::shared_ptr<Client>> open_endpoint(std::string_view endpoint, const ClientOptions& options) {
   if (!endpoint.starts_with(kLocal)) {
-    return fail(ErrorCode::kInvalidArgument,
-                fmt::format("endpoint '{}' is not one that this version can open; it opens local:DIR", endpoint));
+    return fail(
+        ErrorCode::kInvalidArgument,
+        fmt::format("endpoint '{}' is not one that this version can open; it opens local:DIR", endpoint));
   }
   std::string_view directory = endpoint.substr(kLocal.size());
   if (directory.starts_with("//")) directory.remove_prefix(2);
-  if (directory.empty()) return fail(ErrorCode::kInvalidArgument, "the endpoint names no directory; write local:DIR");
+  if (directory.empty())
+    return fail(ErrorCode::kInvalidArgument, "the endpoint names no directory; write local:DIR");
   auto cas = server::open_local_cas(std::string(directory));
   if (!cas) return tl::unexpected(std::move(cas).error());
   return make_client(std::move(*cas), options);
 }
 
-Result<std::shared_ptr<Client>> open_offline(const ClientOptions& options) { return make_client(nullptr, options); }
+Result<std::shared_ptr<Client>> open_offline(const ClientOptions& options) {
+  return make_client(nullptr, options);
+}
 
 }  // namespace xet

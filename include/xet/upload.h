@@ -107,7 +107,7 @@ class XET_EXPORT UploadSession {
   UploadSession& operator=(const UploadSession&) = delete;
 
   /// Queues a file (or pipe) and returns its index in the report. Work starts at once in the background.
-  size_t add_file(std::filesystem::path path, FileOptions options = {});
+  size_t add_file(const std::filesystem::path& path, FileOptions options = {});
   /// Queues bytes that must stay valid until commit() returns or the session is gone.
   size_t add_bytes(std::string name, std::span<const std::byte> bytes, FileOptions options = {});
   UploadStream add_stream(std::string name, FileOptions options = {});

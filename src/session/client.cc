@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <condition_variable>
+#include <utility>
 
 #include "session/client_impl.h"
 #include "session/wait.h"
@@ -32,7 +33,7 @@ Client::~Client() = default;
 Result<uint64_t> Client::file_size(const FileHash& file, std::stop_token stop) const {
   XET_TRY(auto* cas, impl_->require_cas());
   session::Waiter<uint64_t> waiter;
-  cas->file_size(file, stop, waiter.callback());
+  cas->file_size(file, std::move(stop), waiter.callback());
   return waiter.wait();
 }
 

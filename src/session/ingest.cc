@@ -199,7 +199,7 @@ class Ingest::Lane : public std::enable_shared_from_this<Ingest::Lane> {
     }
     ByteVector open(all.begin() + static_cast<ptrdiff_t>(begin), all.end());
     tail_.swap(open);
-    hash(piece.seq, std::move(batch));
+    hash(piece.seq, batch);
   }
 
   /// Hashes the chunks in parallel steps; whoever finishes the last step delivers.
@@ -306,11 +306,11 @@ void Ingest::start_group(std::shared_ptr<Block> block) {
     queue_.pop_front();
   }
   env_.cpu.submit([this, token = env_.in_flight.token(), seq = next_seq_++, block = std::move(block),
-                   items = std::move(items)]() mutable { read_group(seq, block, std::move(items)); },
+                   items = std::move(items)] { read_group(seq, block, items); },
                   exec::Priority::kTakesMemory);
 }
 
-void Ingest::read_group(uint64_t seq, const std::shared_ptr<Block>& block, std::vector<Item> items) {
+void Ingest::read_group(uint64_t seq, const std::shared_ptr<Block>& block, const std::vector<Item>& items) {
   Batch batch;
   batch.block = block;
   auto room = block->room();

@@ -103,7 +103,7 @@ class Ingest {
   void use_block(exec::Buffer buffer);
   void start_group(std::shared_ptr<Block> block);
   void start_piece(std::shared_ptr<Block> block);
-  void read_group(uint64_t seq, const std::shared_ptr<Block>& block, std::vector<Item> items);
+  void read_group(uint64_t seq, const std::shared_ptr<Block>& block, const std::vector<Item>& items);
   Part read_small(const Item& item, MutableByteSpan room);
   void deliver(uint64_t seq, Batch batch);
 

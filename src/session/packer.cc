@@ -122,10 +122,10 @@ Result<UploadReport> Packer::take_report() {
   for (auto& file : files_) {
     report.metrics += file.metrics;
     if (!file.status) {
-      report.files.push_back(tl::unexpected(std::move(file.status).error()));
+      report.files.emplace_back(tl::unexpected(std::move(file.status).error()));
       continue;
     }
-    report.files.push_back(
+    report.files.emplace_back(
         FileReport{std::move(file.name), file.hash, file.size_bytes, file.sha256, file.metrics});
   }
   report.metrics.total_bytes_uploaded =
@@ -470,7 +470,7 @@ void Packer::put_when_packed(const std::shared_ptr<OpenXorb>& xorb) {
   env_.cas->put_xorb(
       std::move(body), env_.monitor.stop_token(),
       [this, token = env_.in_flight.token(), xorb](Result<cas::PutXorbOutcome> outcome) mutable {
-        env_.strand.post([this, inner = env_.in_flight.token(), xorb = std::move(xorb),
+        env_.strand.post([this, inner = env_.in_flight.token(), xorb,
                           outcome = std::move(outcome)]() mutable { on_put(xorb, std::move(outcome)); });
       });
 }

@@ -177,7 +177,7 @@ UploadSession::~UploadSession() {
   impl_->cancel();
 }
 
-size_t UploadSession::add_file(std::filesystem::path path, FileOptions options) {
+size_t UploadSession::add_file(const std::filesystem::path& path, FileOptions options) {
   return impl_->add_file(path, options);
 }
 

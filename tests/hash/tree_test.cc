@@ -117,7 +117,6 @@ TEST(Aggregate, AgreesWithTheGoldenTreeLevelByLevel) {
   const auto tree = golden("tree.json")["tree"];
   std::vector<TreeNode> level;
   std::string text;
-  std::string letters;
   for (size_t i = 0; i < tree["leaves"].size(); ++i) {
     const std::string content(i + 1, static_cast<char>('a' + i));
     level.push_back({NodeHash(chunk_hash(as_byte_span(content))), content.size()});
