@@ -20,6 +20,13 @@ namespace xet::testing {
 
 inline constexpr size_t kMiB = size_t{1} << 20;
 
+/// Under a sanitizer everything takes ten times as long; tests of sizes take smaller ones then.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
 /// Time that stands still until it is moved. It begins long ago, so that whoever waits for a time of this
 /// clock on the real one looks again at once.
 class FakeClock final : public Clock {

@@ -84,6 +84,10 @@ void FakeCas::release(Op op) {
   for (const auto& call : held) call->run(false);
 }
 
+size_t FakeCas::n_held(Op op) const {
+  return at(*state_.lock(), op).held.size();
+}
+
 bool FakeCas::wait_for_held(Op op, size_t n) {
   auto state = state_.lock();
   return state.wait_until(held_changed_, std::chrono::steady_clock::now() + std::chrono::seconds(30),

@@ -52,6 +52,7 @@ class FakeCas final : public cas::Cas {
   /// Calls of this kind wait until release() or their stop token.
   void hold(Op op);
   void release(Op op);
+  size_t n_held(Op op) const;
   /// Blocks until `n` calls are held; false when that takes more than half a minute.
   bool wait_for_held(Op op, size_t n);
   /// Asked for each call with its number, from 0; an error is the call's outcome.
