@@ -14,7 +14,7 @@ namespace xet::session {
 /// blocks, so that every chunk is contiguous in memory.
 class Block {
  public:
-  static constexpr size_t kBufferBytes = size_t{4} << 20;
+  static constexpr size_t kBufferBytes = size_t{2} << 20;
   /// The longest unfinished chunk, rounded up to whole pages.
   static constexpr size_t kHeadRoom = chunk::kMaxChunk + 4096;
   static constexpr size_t kDataBytes = kBufferBytes - kHeadRoom;
