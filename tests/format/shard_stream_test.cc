@@ -94,7 +94,8 @@ TEST(ShardStreamParser, EveryTruncationIsAnError) {
 TEST(ShardStreamParser, PassesOnTheErrorOfACallback) {
   const ByteVector bytes = sample_shard(1, 1, 6).to_upload_form();
   ShardStreamParser parser(
-      bytes.size(), [](const FileRecord&) -> Status { return fail(ErrorCode::kNotFound, "no such xorb"); }, {});
+      bytes.size(), [](const FileRecord&) -> Status { return fail(ErrorCode::kNotFound, "no such xorb"); },
+      {});
   EXPECT_THAT(parser.feed(bytes), FailsWith(ErrorCode::kNotFound));
 }
 
