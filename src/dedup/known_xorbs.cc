@@ -30,6 +30,16 @@ bool KnownXorbs::holds(ChunkPlace place, const ChunkHash& chunk) const {
   return run && run->n_chunks == 1;  // a broken shard only loses us a match
 }
 
+Result<format::XorbRecord> KnownXorbs::record(uint32_t xorb) const {
+  XET_CHECK(xorbs_[xorb].source != nullptr);
+  XET_TRY(auto found, xorbs_[xorb].source->view->find_xorb(xorbs_[xorb].hash));
+  if (!found) {
+    return fail(ErrorCode::kCorruption,
+                fmt::format("a shard does not find its xorb {}", xorbs_[xorb].hash.hex()));
+  }
+  return std::move(*found);
+}
+
 uint32_t KnownXorbs::open_xorb() {
   xorbs_.push_back({.origin = Origin::kSession});
   return static_cast<uint32_t>(xorbs_.size() - 1);

@@ -44,6 +44,9 @@ class KnownXorbs {
   /// The name of a xorb; zero for one of the session that is not closed.
   const XorbHash& hash(uint32_t xorb) const { return xorbs_[xorb].hash; }
 
+  /// The full record of a xorb that a shard describes.
+  Result<format::XorbRecord> record(uint32_t xorb) const;
+
   /// A new xorb of the session, without chunks and name.
   uint32_t open_xorb();
   void append(uint32_t xorb, const ChunkHash& chunk);

@@ -218,6 +218,7 @@ size_t Packer::take_known(File& file, std::span<const Chunk> chunks) {
   file.metrics.total_bytes += bytes;
   file.metrics.deduped_chunks += n;
   file.metrics.deduped_bytes += bytes;
+  if (known_.origin(place->xorb) == dedup::Origin::kStaged) used_staged_.insert(place->xorb);
   if (known_.origin(place->xorb) == dedup::Origin::kAnswer) {
     file.metrics.deduped_chunks_by_global_dedup += n;
     file.metrics.deduped_bytes_by_global_dedup += bytes;
@@ -543,6 +544,10 @@ void Packer::finish_if_done() {
 
 void Packer::put_shard() {
   putting_shard_ = true;
+  // Xorbs of a session that died are in the store, but no shard has told it what they hold.
+  for (const uint32_t xorb : std::exchange(used_staged_, {})) {
+    if (auto record = known_.record(xorb)) shard_.add(std::move(*record));
+  }
   auto shard = std::make_shared<format::Shard>(shard_.finish());
   auto bytes = shard->to_upload_form();
   const uint64_t n_bytes = bytes.size();

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <unordered_set>
@@ -157,6 +158,7 @@ class Packer final : public BatchSink {
   uint64_t answers_when_opened_ = 0;
   std::unordered_set<ChunkHash> asked_;
 
+  std::set<uint32_t> used_staged_;  // xorbs of earlier sessions that files refer to, not yet in the shard
   format::ShardBuilder shard_;
   Staging staging_;
   bool finishing_ = false;

@@ -138,6 +138,9 @@ std::optional<format::FileRecord> FakeCas::file(const FileHash& file) const {
 size_t FakeCas::n_files() const {
   return state_.lock()->files.size();
 }
+bool FakeCas::describes(const XorbHash& xorb) const {
+  return state_.lock()->described.contains(xorb);
+}
 std::vector<ChunkHash> FakeCas::queries() const {
   return state_.lock()->queries;
 }
@@ -464,9 +467,15 @@ Status FakeCas::take_shard(ByteSpan bytes) {
   if (shard.footer || !shard.is_sorted()) return xet::fail(ErrorCode::kCorruption, "not an upload form");
   auto state = state_.lock();
   for (const auto& xorb : shard.xorbs) {
-    if (!state->xorbs.contains(xorb.hash)) return xet::fail(ErrorCode::kNotFound, "a xorb was not uploaded");
+    const auto stored = state->xorbs.find(xorb.hash);
+    if (stored == state->xorbs.end()) return xet::fail(ErrorCode::kNotFound, "a xorb was not uploaded");
+    const auto& hashes = stored->second.footer.chunk_hashes;
+    if (!std::ranges::equal(xorb.chunks, hashes, {}, &format::XorbChunk::hash)) {
+      return xet::fail(ErrorCode::kCorruption, "a xorb is described wrongly");
+    }
   }
   for (const auto& file : shard.files) XET_TRY_STATUS(check_file(*state, file));
+  for (const auto& xorb : shard.xorbs) state->described.insert(xorb.hash);
   for (auto& file : shard.files) {
     const auto name = file.hash;
     state->files.insert_or_assign(name, std::move(file));

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -73,6 +74,8 @@ class FakeCas final : public cas::Cas {
   uint64_t stored_bytes() const;  ///< of all xorbs, packed
   std::optional<format::FileRecord> file(const FileHash& file) const;
   size_t n_files() const;
+  /// Whether a shard has told which chunks the xorb holds.
+  bool describes(const XorbHash& xorb) const;
   std::vector<ChunkHash> queries() const;
   /// A file's bytes, decoded without any help of the pipelines. Throws when it cannot be.
   ByteVector content(const FileHash& file) const;
@@ -119,6 +122,7 @@ class FakeCas final : public cas::Cas {
     std::map<XorbHash, StoredXorb> xorbs;
     std::vector<XorbHash> xorb_order;
     std::map<FileHash, format::FileRecord> files;
+    std::set<XorbHash> described;
     std::vector<ChunkHash> queries;
     uint64_t fetched_bytes = 0;
     std::function<FetchScript(size_t, const cas::FetchRequest&)> script_fetch;
