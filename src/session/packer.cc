@@ -560,8 +560,8 @@ void Packer::put_shard() {
       [this, token = env_.in_flight.token(), n_bytes, shard = std::move(shard)](Status status) mutable {
         env_.shared.blocking().submit([this, token = std::move(token), n_bytes, shard = std::move(shard),
                                        status = std::move(status)]() mutable {
-          // own_ is touched here although this is not the strand: nothing else does while a shard is being
-          // put
+          // Staging is touched here although this is not the strand: of what it does there, only answers are
+          // taken meanwhile, and those are left alone here.
           if (status) staging_.accepted(*shard, unix_seconds(env_.shared.clock()));
           env_.strand.post(
               [this, inner = env_.in_flight.token(), n_bytes, status = std::move(status)]() mutable {
@@ -574,7 +574,13 @@ void Packer::put_shard() {
 void Packer::on_shard_put(Status status, uint64_t sent_bytes) {
   putting_shard_ = false;
   if (!status) {
-    env_.monitor.fail(std::move(status).error());
+    auto error = std::move(status).error();
+    if (error.code == ErrorCode::kNotFound && staging_.enabled()) {
+      staging_.out_of_date();
+      error.message +=
+          "; what earlier uploads had noted of this store is out of date and was removed: upload again";
+    }
+    env_.monitor.fail(std::move(error));
     return;
   }
   totals_.shard_bytes_uploaded += sent_bytes;

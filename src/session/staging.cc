@@ -28,12 +28,12 @@ size_t chunks_in(const fs::path& shard) {
 
 /// Oldest first, so that the newest entries are forgotten last; no more than fit.
 void load_directory(const fs::path& directory, dedup::Origin origin, dedup::KnownXorbs& known, size_t& room,
-                    uint64_t now_s, std::vector<fs::path>* loaded) {
+                    uint64_t now_s, std::vector<fs::path>& loaded) {
   auto shards = dedup::usable_shards(directory, now_s);  // newest first
   size_t n = 0;
   while (n < shards.size() && chunks_in(shards[n]) <= room) room -= chunks_in(shards[n++]);
   for (size_t i = n; i-- > 0;) {
-    if (known.add_shard_file(shards[i], origin) && loaded != nullptr) loaded->push_back(shards[i]);
+    if (known.add_shard_file(shards[i], origin)) loaded.push_back(shards[i]);
   }
 }
 
@@ -42,8 +42,8 @@ void load_directory(const fs::path& directory, dedup::Origin origin, dedup::Know
 void Staging::load(dedup::KnownXorbs& known, size_t max_chunks, uint64_t now_s) {
   if (!places_) return;
   size_t room = max_chunks;
-  load_directory(places_->staging, dedup::Origin::kStaged, known, room, now_s, &inherited_);
-  load_directory(places_->cache, dedup::Origin::kCached, known, room, now_s, nullptr);
+  load_directory(places_->staging, dedup::Origin::kStaged, known, room, now_s, inherited_);
+  load_directory(places_->cache, dedup::Origin::kCached, known, room, now_s, cached_);
 }
 
 Result<fs::path> Staging::stage(const format::XorbRecord& xorb, uint64_t now_s) const {
@@ -59,6 +59,12 @@ void Staging::accepted(const format::Shard& shard, uint64_t now_s) {
   for (const auto& path : std::exchange(own_, {})) (void)io::remove_file(path);
 }
 
+void Staging::out_of_date() {
+  for (auto* paths : {&inherited_, &cached_}) {
+    for (const auto& path : std::exchange(*paths, {})) (void)io::remove_file(path);
+  }
+}
+
 void Staging::finished() {
   for (const auto& path : std::exchange(inherited_, {})) {
     std::error_code ignored;  // another process may have moved it already
@@ -67,8 +73,10 @@ void Staging::finished() {
   }
 }
 
-Result<fs::path> Staging::keep_answer(ByteSpan answer) const {
-  return dedup::write_shard(places_->cache, answer);
+Result<fs::path> Staging::keep_answer(ByteSpan answer) {
+  XET_TRY(auto path, dedup::write_shard(places_->cache, answer));
+  cached_.push_back(path);
+  return path;
 }
 
 }  // namespace xet::session

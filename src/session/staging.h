@@ -30,16 +30,20 @@ class Staging {
 
   /// The shard was accepted by the store: it moves to the cache, the staged lists it replaces go.
   void accepted(const format::Shard& shard, uint64_t now_s);
+  /// The store does not have what earlier sessions left word of: removes all that was loaded, so that the
+  /// next session does not rely on it.
+  void out_of_date();
   /// The whole session is done: what earlier, broken sessions staged moves to the cache too.
   void finished();
 
   /// Keeps a store's answer for later sessions; its path.
-  Result<std::filesystem::path> keep_answer(ByteSpan answer) const;
+  Result<std::filesystem::path> keep_answer(ByteSpan answer);
 
  private:
   std::optional<cas::ShardPlaces> places_;
   std::vector<std::filesystem::path> own_;        // staged by this session, not yet in an accepted shard
   std::vector<std::filesystem::path> inherited_;  // of earlier sessions
+  std::vector<std::filesystem::path> cached_;     // loaded from the cache, or kept there by this session
 };
 
 }  // namespace xet::session

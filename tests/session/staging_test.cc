@@ -134,6 +134,16 @@ TEST_F(Resuming, AnswersOfTheStoreServeLaterSessions) {
   EXPECT_EQ(cas->queries().size(), n_queries);
 }
 
+TEST_F(Resuming, WordOfXorbsThatTheStoreHasLostIsForgotten) {
+  upload_one(client_of(cas_), random_bytes(kMiB, 7));
+  broken_upload(content_);
+  const auto emptied = std::make_shared<FakeCas>(FakeCas::Options{.shard_places = dir_.path()});
+  EXPECT_THAT(upload(client_of(emptied), {content_}), FailsWith(ErrorCode::kNotFound, "upload again"));
+  const auto report = upload_one(client_of(emptied), content_);
+  EXPECT_EQ(report.metrics.new_bytes, content_.size());
+  EXPECT_TRUE(emptied->content(report.hash) == content_);
+}
+
 TEST_F(Resuming, TwoSessionsAtOnceDoNotTakeEachOthersLists) {
   // One is in the middle of its work when the other begins and ends.
   cas_->hold(Op::kPutShard);
