@@ -36,7 +36,7 @@ class FireLater {
   }
 
  private:
-  std::stop_source stop_;
+  const StopSource stop_;
   Clock::time_point fired_;
   std::jthread thread_;
 };
@@ -98,7 +98,7 @@ TEST_F(Cancel, OfAnUploadWhoseStoreIsSilentReturnsSoon) {
     const auto cas = std::make_shared<FakeCas>();
     const auto client = client_of(cas);
     cas->hold(op);
-    std::stop_source stop;
+    const StopSource stop;
     UploadOptions options;
     options.session.stop = stop.get_token();
     UploadSession session(client, options);

@@ -307,7 +307,7 @@ TEST_F(Download, AnExceptionOfTheSinkReachesTheCallerAndNothingIsLeft) {
 }
 
 TEST_F(Download, AStreamCanBeCancelledInTheMiddle) {
-  std::stop_source stop;
+  const StopSource stop;
   SessionOptions options;
   options.stop = stop.get_token();
   uint64_t seen = 0;
@@ -325,7 +325,7 @@ TEST_F(Download, AStreamCanBeCancelledInTheMiddle) {
 
 TEST_F(Download, AStreamWhoseStoreIsSilentCanBeCancelled) {
   for (const auto op : {FakeCas::Op::kReconstruct, FakeCas::Op::kFetch}) {
-    std::stop_source stop;
+    const StopSource stop;
     SessionOptions options;
     options.stop = stop.get_token();
     cas_->hold(op);

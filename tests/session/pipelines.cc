@@ -13,6 +13,8 @@
 
 namespace xet::testing {
 
+StopSource::StopSource() : source_(std::make_unique<std::stop_source>()) {}
+
 std::shared_ptr<Client> client_of(std::shared_ptr<cas::Cas> cas, size_t threads, size_t max_memory_bytes,
                                   const Clock& clock, const Client::Impl::Tuning& tuning) {
   const ClientOptions options{.threads = threads, .max_memory_bytes = max_memory_bytes};

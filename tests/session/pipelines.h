@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -42,6 +43,17 @@ class FakeClock final : public Clock {
 
  private:
   std::atomic<int64_t> now_ms_{1};
+};
+
+/// std::stop_source, made where the compiler does not see it: g++ 12 warns, wrongly, of one on the stack.
+class StopSource {
+ public:
+  StopSource();
+  std::stop_token get_token() const { return source_->get_token(); }
+  bool request_stop() const { return source_->request_stop(); }
+
+ private:
+  std::unique_ptr<std::stop_source> source_;
 };
 
 /// A client of a store that the test keeps.

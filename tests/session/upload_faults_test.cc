@@ -170,7 +170,7 @@ TEST(UploadFaults, AShardThatIsNotTakenFailsTheSession) {
 }
 
 TEST(UploadFaults, ACancelAfterTheStoreAcknowledgedDoesNotUndoIt) {
-  std::stop_source stop;
+  const StopSource stop;
   const auto cas = std::make_shared<FakeCas>();
   UploadOptions options;
   options.session.stop = stop.get_token();
@@ -244,7 +244,7 @@ TEST(UploadFaults, StreamsMayOutliveTheSessionAndTheClient) {
 TEST(UploadFaults, APipeThatNobodyWritesHoldsNothingUpAndCanBeCancelled) {
   const TempDir dir;
   ASSERT_EQ(::mkfifo((dir / "pipe").c_str(), 0600), 0);
-  std::stop_source stop;
+  const StopSource stop;
   UploadOptions options;
   options.session.stop = stop.get_token();
   UploadSession session(client_of(std::make_shared<FakeCas>()), options);
@@ -270,7 +270,7 @@ TEST(UploadFaults, TheDeadlineEndsASessionWhoseStoreDoesNotAnswer) {
 }
 
 TEST(UploadFaults, ATokenThatFiredBeforeLeavesNothingToDo) {
-  std::stop_source stop;
+  const StopSource stop;
   stop.request_stop();
   UploadOptions options;
   options.session.stop = stop.get_token();
