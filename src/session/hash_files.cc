@@ -109,15 +109,11 @@ std::vector<Result<FileReport>> run(const std::shared_ptr<Client>& client,
     Ingest ingest(
         {shared.cpu(), blocks, in_flight, exec::Strand(shared.cpu()), hasher, monitor.stop_token()});
     const std::stop_callback unblock(monitor.stop_token(), [&] { blocks.cancel(); });
-    session::SourceOpener opener(ingest, in_flight, monitor.stop_token());
+    session::SourceOpener opener(ingest, in_flight, monitor);
     for (size_t i = 0; i < paths.size(); ++i) {
       monitor.total_files.fetch_add(1, std::memory_order_relaxed);
-      auto size = opener.add(i, paths[i], want_sha256);
-      if (!size) {
-        hasher.set_failed(i, tl::unexpected(std::move(size).error()));
-        continue;
-      }
-      monitor.total_bytes.fetch_add(*size, std::memory_order_relaxed);
+      auto added = opener.add(i, paths[i], want_sha256);
+      if (!added) hasher.set_failed(i, std::move(added));
     }
     in_flight.wait();
   }

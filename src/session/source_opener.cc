@@ -34,26 +34,26 @@ bool wait_readable(const io::File& file, const std::stop_token& stop) {
 
 }  // namespace
 
-Result<uint64_t> SourceOpener::add(size_t source, const std::filesystem::path& path, bool want_sha256) {
+Status SourceOpener::add(size_t source, const std::filesystem::path& path, bool want_sha256) {
   struct stat st;
   if (::stat(path.c_str(), &st) != 0) return io::fail_errno("cannot open", path, errno);
   if (S_ISDIR(st.st_mode)) return fail(ErrorCode::kIo, fmt::format("{} is a directory", path.string()));
   if (S_ISSOCK(st.st_mode)) return fail(ErrorCode::kIo, fmt::format("{} is a socket", path.string()));
 
   if (S_ISREG(st.st_mode) && st.st_size > 0) {
+    monitor_.total_bytes.fetch_add(static_cast<uint64_t>(st.st_size), std::memory_order_relaxed);
     ingest_.add_file(source, path, io::file_info(st), want_sha256);
-    return static_cast<uint64_t>(st.st_size);
+    return {};
   }
   XET_TRY(auto file, io::File::open_nonblocking(path));
   if (S_ISREG(st.st_mode)) {
     XET_TRY(const bool more_than_it_says, has_content(file));
     if (!more_than_it_says) {
       ingest_.add_file(source, path, io::file_info(st), want_sha256);
-      return 0;
+      return {};
     }
   }
-  XET_TRY_STATUS(push_from(std::move(file), source, want_sha256));
-  return 0;
+  return push_from(std::move(file), source, want_sha256);
 }
 
 Status SourceOpener::push_from(io::File file, size_t source, bool want_sha256) {
@@ -63,10 +63,11 @@ Status SourceOpener::push_from(io::File file, size_t source, bool want_sha256) {
     ByteVector buffer(kPipeReadBytes);
     const auto push_all = [&]() -> Status {
       for (;;) {
-        if (!wait_readable(file, stop_)) return fail(ErrorCode::kCancelled, "cancelled");
+        if (!wait_readable(file, monitor_.stop_token())) return fail(ErrorCode::kCancelled, "cancelled");
         XET_TRY(const auto n, file.read_once(buffer));
         if (!n) continue;  // somebody else reads the pipe too
         if (*n == 0) return {};
+        monitor_.total_bytes.fetch_add(*n, std::memory_order_relaxed);
         XET_TRY_STATUS(stream->write(ByteSpan(buffer).first(*n)));
       }
     };

@@ -6,6 +6,7 @@
 
 #include "exec/in_flight.h"
 #include "session/ingest.h"
+#include "session/monitor.h"
 #include "xet/result.h"
 
 namespace xet::session {
@@ -13,22 +14,22 @@ namespace xet::session {
 /// Puts a path into an Ingest as what it is. A regular file goes in with its size. A pipe, a device, or a
 /// file that says it is empty but is not (/proc), has no size to go by and may block for ever, so a thread of
 /// its own pushes its bytes. Use from one thread at a time. The destructor waits for those threads; they end
-/// soon once `stop` has fired.
+/// soon once the monitor has stopped.
 class SourceOpener {
  public:
-  SourceOpener(Ingest& ingest, const exec::InFlight& in_flight, std::stop_token stop)
-      : ingest_(ingest), in_flight_(in_flight), stop_(std::move(stop)) {}
+  SourceOpener(Ingest& ingest, const exec::InFlight& in_flight, Monitor& monitor)
+      : ingest_(ingest), in_flight_(in_flight), monitor_(monitor) {}
 
-  /// The size, 0 where it is not known. An error when the path cannot be used; the source is then not in the
-  /// Ingest.
-  Result<uint64_t> add(size_t source, const std::filesystem::path& path, bool want_sha256);
+  /// Counts the size in the monitor, at once or, where it is not known, as the bytes come. An error when the
+  /// path cannot be used; the source is then not in the Ingest.
+  Status add(size_t source, const std::filesystem::path& path, bool want_sha256);
 
  private:
   Status push_from(io::File file, size_t source, bool want_sha256);
 
   Ingest& ingest_;
   const exec::InFlight& in_flight_;
-  std::stop_token stop_;
+  Monitor& monitor_;
   std::vector<std::jthread> threads_;
 };
 

@@ -75,7 +75,7 @@ class UploadSession::Impl {
         packer_({shared_, shared_.cas_or_null(), options_.dry_run, plan_.xorb_bytes, xorbs_, in_flight_,
                  strand_, monitor_}),
         ingest_({shared_.cpu(), blocks_, in_flight_, strand_, packer_, monitor_.stop_token()}),
-        opener_(ingest_, in_flight_, monitor_.stop_token()),
+        opener_(ingest_, in_flight_, monitor_),
         unblock_(monitor_.stop_token(), [this] {
           blocks_.cancel();
           xorbs_.cancel();
@@ -92,11 +92,8 @@ class UploadSession::Impl {
   size_t add_file(const std::filesystem::path& path, const FileOptions& options) {
     auto adding = adding_.lock();
     const size_t index = announce(*adding, path.string(), options);
-    auto size = opener_.add(index, path, wants_sha256(options));
-    if (size) {
-      monitor_.total_bytes.fetch_add(*size, std::memory_order_relaxed);
-    } else {
-      packer_.fail_file(index, std::move(size).error());
+    if (auto added = opener_.add(index, path, wants_sha256(options)); !added) {
+      packer_.fail_file(index, std::move(added).error());
     }
     return index;
   }

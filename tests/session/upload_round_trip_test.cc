@@ -222,11 +222,16 @@ TEST(UploadRoundTrip, ANamedPipeIsReadToItsEnd) {
     ::close(fd);
   });
   const auto cas = std::make_shared<FakeCas>();
-  UploadSession session(client_of(cas), {});
+  Progress last;
+  UploadOptions options;
+  options.session.progress = [&](const Progress& progress) { last = progress; };
+  UploadSession session(client_of(cas), options);
   session.add_file(dir / "pipe");
   const auto report = session.commit();
   writer.join();
   ASSERT_THAT(report, IsOk());
+  EXPECT_EQ(last.total_bytes, content.size());
+  EXPECT_EQ(last.done_bytes, content.size());
   expect_right(report->files[0].value(), content);
 }
 
