@@ -98,7 +98,7 @@ std::vector<Result<FileReport>> run(const std::shared_ptr<Client>& client,
   auto memory =
       shared.budget().reserve(least * Block::kBufferBytes, monitor.stop_token(), session_options.deadline);
   if (!memory) {
-    for (size_t i = 0; i < paths.size(); ++i) out.push_back(tl::unexpected(memory.error()));
+    for (size_t i = 0; i < paths.size(); ++i) out.emplace_back(tl::unexpected(memory.error()));
     return out;
   }
   exec::BufferPool blocks(shared.budget(), Block::kBufferBytes, least, most);

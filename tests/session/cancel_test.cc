@@ -14,7 +14,6 @@ namespace {
 
 using namespace testing;
 using Clock = std::chrono::steady_clock;
-using ::testing::AnyOf;
 
 // What is promised is half a second; sanitizers are ten times slower.
 constexpr auto kSoon = std::chrono::milliseconds(kSanitized ? 5000 : 500);

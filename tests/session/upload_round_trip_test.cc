@@ -16,7 +16,6 @@ namespace xet {
 namespace {
 
 using namespace testing;
-using ::testing::AnyOf;
 using ::testing::SizeIs;
 
 constexpr std::string_view kEmptySha256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
