@@ -4,6 +4,8 @@
 #include <mutex>
 #include <utility>
 
+#include "base/clock.h"
+
 namespace xet {
 
 /// A value that can only be reached with its mutex held: `state.lock()->count++`.
@@ -22,10 +24,14 @@ class Sync {
     void wait(ConditionVariable& cv, Predicate predicate) {
       cv.wait(lock_, std::move(predicate));
     }
-    /// False when `until` passed and the predicate still does not hold.
-    template <class ConditionVariable, class TimePoint, class Predicate>
-    bool wait_until(ConditionVariable& cv, TimePoint until, Predicate predicate) {
-      return cv.wait_until(lock_, until, std::move(predicate));
+    /// False when it is `until` by the clock and the predicate still does not hold.
+    template <class Predicate>
+    bool wait_until(const Clock& clock, std::condition_variable& cv, Deadline until, Predicate predicate) {
+      while (!predicate()) {
+        if (clock.now() >= until) return predicate();
+        clock.wait_until(cv, lock_, until);
+      }
+      return true;
     }
 
    private:

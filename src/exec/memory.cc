@@ -56,7 +56,7 @@ Result<MemoryBudget::Reservation> MemoryBudget::reserve(size_t bytes, std::stop_
     if (deadline == kNoDeadline) {
       state.wait(changed_, ready);
     } else {
-      state.wait_until(changed_, deadline, ready);
+      state.wait_until(clock_, changed_, deadline, ready);
     }
     if (granted) take(*state, bytes);
     std::erase(state->waiting, ticket);

@@ -26,8 +26,9 @@ namespace xet::exec {
 /// memory is asked back from the pools that keep it (`reclaimers`) when somebody waits. Thread-safe.
 class MemoryBudget {
  public:
-  explicit MemoryBudget(size_t total_bytes)
-      : total_bytes_(total_bytes), state_(State{.free_bytes = total_bytes}) {}
+  /// `clock`: of the deadlines; must outlive the budget.
+  explicit MemoryBudget(size_t total_bytes, const Clock& clock = system_clock())
+      : clock_(clock), total_bytes_(total_bytes), state_(State{.free_bytes = total_bytes}) {}
 
   /// Bytes taken from a budget; gives them back when destroyed.
   class Reservation {
@@ -95,6 +96,7 @@ class MemoryBudget {
   static void take(State& state, size_t bytes);
   void give_back(size_t bytes);
 
+  const Clock& clock_;
   const size_t total_bytes_;
   Sync<State> state_;
   Sync<Reclaimers> reclaimers_;  // held while they run, so that a Reclaimer outlives its calls

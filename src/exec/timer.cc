@@ -35,15 +35,14 @@ void Timer::run() {
     {
       auto state = state_.lock();
       const auto ready = [&] {
-        return state->stopped ||
-               (!state->due.empty() && state->due.begin()->first <= std::chrono::steady_clock::now());
+        return state->stopped || (!state->due.empty() && state->due.begin()->first <= clock_.now());
       };
       while (!ready()) {
         if (state->due.empty()) {
           state.wait(changed_, [&] { return state->stopped || !state->due.empty(); });
         } else {
           const auto first = state->due.begin()->first;
-          state.wait_until(changed_, first, [&] {
+          state.wait_until(clock_, changed_, first, [&] {
             return state->stopped || state->due.empty() || state->due.begin()->first < first;
           });
         }

@@ -5,16 +5,18 @@
 #include <map>
 #include <thread>
 
+#include "base/clock.h"
 #include "base/sync.h"
 #include "exec/thread_pool.h"
 
 namespace xet::exec {
 
 /// Runs tasks at given times, on one thread that exists only once something was scheduled. Tasks must be
-/// short: they post to a strand. The destructor stops it. Thread-safe.
+/// short: they post to a strand. Times are those of the clock, which must outlive it. The destructor stops
+/// it. Thread-safe.
 class Timer {
  public:
-  Timer() = default;
+  explicit Timer(const Clock& clock = system_clock()) : clock_(clock) {}
   ~Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
@@ -32,6 +34,7 @@ class Timer {
   };
   void run();
 
+  const Clock& clock_;
   Sync<State> state_;
   std::condition_variable changed_;
   std::thread thread_;  // set once, under the lock

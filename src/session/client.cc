@@ -16,7 +16,7 @@ Client::Impl::Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, 
                    const Tuning& tuning)
     : clock_(clock),
       tuning_(tuning),
-      budget_(std::max(options.max_memory_bytes, kLeastMemory)),
+      budget_(std::max(options.max_memory_bytes, kLeastMemory), clock),
       blocking_(kBlockingThreads),
       cpu_(options.threads),
       cas_(std::move(cas)) {}

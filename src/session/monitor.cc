@@ -66,7 +66,7 @@ void Monitor::run(const std::stop_token& /*quit*/) {
     next = std::min(next, options_.deadline);
     {
       auto quit = quit_.lock();
-      if (quit.wait_until(wake_, next, [&] { return *quit; })) return;
+      if (quit.wait_until(clock_, wake_, next, [&] { return *quit; })) return;
     }
     if (clock_.now() >= options_.deadline) {
       fail({ErrorCode::kDeadline, "the deadline passed before the transfer was done"});

@@ -32,6 +32,7 @@ uint64_t unix_seconds(const Clock& clock) {
 
 Packer::Packer(Environment environment)
     : env_(std::move(environment)),
+      timer_(env_.shared.clock()),
       known_(kMaxIndexedChunks),
       staging_(env_.cas != nullptr ? std::optional(env_.cas->shard_places()) : std::nullopt),
       on_stop_(env_.monitor.stop_token(), [this] { stop_queries_.request_stop(); }) {

@@ -6,6 +6,8 @@
 #include <thread>
 #include <vector>
 
+#include "support/fake_clock.h"
+
 namespace xet {
 namespace {
 
@@ -42,14 +44,28 @@ TEST(Sync, WaitsUntilAnotherThreadChangedTheValue) {
   EXPECT_EQ(guard->answer, 42);
 }
 
+TEST(Sync, WaitUntilGoesByTheClock) {
+  testing::FakeClock clock;
+  Sync<bool> ready(false);
+  std::condition_variable changed;
+  const auto until = clock.now() + std::chrono::hours(24);
+  std::thread later([&] { clock.advance(std::chrono::hours(24)); });
+  {
+    auto guard = ready.lock();
+    EXPECT_FALSE(guard.wait_until(clock, changed, until, [&] { return *guard; }));
+  }
+  later.join();
+}
+
 TEST(Sync, WaitUntilGivesUpAtItsTime) {
   Sync<bool> ready(false);
   std::condition_variable changed;
   const auto past = std::chrono::steady_clock::now() - std::chrono::seconds(1);
   auto guard = ready.lock();
-  EXPECT_FALSE(guard.wait_until(changed, past, [&] { return *guard; }));
+  EXPECT_FALSE(guard.wait_until(system_clock(), changed, past, [&] { return *guard; }));
   *guard = true;
-  EXPECT_TRUE(guard.wait_until(changed, past, [&] { return *guard; })) << "what holds already counts";
+  EXPECT_TRUE(guard.wait_until(system_clock(), changed, past, [&] { return *guard; }))
+      << "what holds already counts";
 }
 
 }  // namespace

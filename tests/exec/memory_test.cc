@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "support/fake_clock.h"
 #include "support/generators.h"
 #include "support/matchers.h"
 
@@ -164,6 +165,18 @@ TEST(BufferPool, BuffersMayOutliveIt) {
   EXPECT_FALSE(budget.try_reserve(2 * 4096));
   left = Buffer();
   EXPECT_TRUE(budget.try_reserve(2 * 4096));
+}
+
+TEST(MemoryBudget, WaitsUntilTheDeadlineOfItsClock) {
+  testing::FakeClock clock;
+  MemoryBudget budget(100, clock);
+  const auto all = budget.reserve(100, {});
+  auto waiter = std::async(std::launch::async,
+                           [&] { return budget.reserve(1, {}, clock.now() + std::chrono::hours(24)); });
+  while (!budget.has_waiters()) std::this_thread::yield();
+  clock.advance(std::chrono::hours(24));
+  ASSERT_EQ(waiter.wait_for(kAtOnce), std::future_status::ready);
+  EXPECT_THAT(waiter.get(), FailsWith(ErrorCode::kDeadline));
 }
 
 TEST(BufferPool, IdleExtraMemoryGoesToWhoeverWaits) {

@@ -7,6 +7,8 @@
 #include <mutex>
 #include <vector>
 
+#include "support/fake_clock.h"
+
 namespace xet::exec {
 namespace {
 
@@ -40,6 +42,23 @@ TEST(Timer, AnEarlierTaskOvertakesOneThatIsWaitedFor) {
   timer.at(Clock::now() + std::chrono::hours(1), [] { FAIL(); });
   timer.at(Clock::now(), [&] { done.count_down(); });
   done.wait();
+}
+
+TEST(Timer, GoesByTheClockItWasGiven) {
+  testing::FakeClock clock;
+  Timer timer(clock);
+  std::latch due(1);
+  std::latch overdue(1);
+  std::atomic<bool> too_early{true};
+  timer.at(clock.now() + std::chrono::hours(24), [&] {
+    EXPECT_FALSE(too_early);
+    due.count_down();
+  });
+  timer.at(clock.now(), [&] { overdue.count_down(); });
+  overdue.wait();
+  too_early = false;
+  clock.advance(std::chrono::hours(24));
+  due.wait();
 }
 
 TEST(Timer, ATaskMayScheduleAnother) {

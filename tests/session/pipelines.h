@@ -14,6 +14,7 @@
 #include "cas/cas.h"
 #include "session/client_impl.h"
 #include "support/fake_cas.h"
+#include "support/fake_clock.h"
 #include "xet/download.h"
 #include "xet/upload.h"
 
@@ -27,23 +28,6 @@ inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;
 #endif
-
-/// Time that stands still until it is moved. It begins long ago, so that whoever waits for a time of this
-/// clock on the real one looks again at once.
-class FakeClock final : public Clock {
- public:
-  std::chrono::steady_clock::time_point now() const override {
-    return std::chrono::steady_clock::time_point(std::chrono::milliseconds(now_ms_.load()));
-  }
-  std::chrono::system_clock::time_point wall_now() const override {
-    return std::chrono::system_clock::time_point(
-        std::chrono::milliseconds(1'700'000'000'000 + now_ms_.load()));
-  }
-  void advance(std::chrono::milliseconds by) { now_ms_ += by.count(); }
-
- private:
-  std::atomic<int64_t> now_ms_{1};
-};
 
 /// std::stop_source, made where the compiler does not see it: g++ 12 warns, wrongly, of one on the stack.
 class StopSource {
