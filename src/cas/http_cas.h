@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -12,6 +11,8 @@
 
 #include "base/clock.h"
 #include "cas/cas.h"
+#include "net/concurrency.h"
+#include "net/retry.h"
 #include "net/transport.h"
 #include "xet/result.h"
 
@@ -36,30 +37,6 @@ struct Credentials {
   net::Headers refresh_headers;
 };
 
-/// How failed requests are repeated: see net/retry.h.
-struct RetryOptions {
-  size_t max_retries = 5;
-  std::chrono::milliseconds base_delay{3'000};
-  std::chrono::milliseconds max_delay{360'000};  ///< of one sleep
-};
-
-/// How long to wait for a server; see net::Patience. Nothing limits the total time of a request.
-struct PatienceOptions {
-  std::chrono::milliseconds connect{60'000};
-  std::chrono::milliseconds stall{30'000};         ///< while bytes are due, without any in either direction
-  std::chrono::milliseconds answer{30'000};        ///< to a GET or HEAD
-  std::chrono::milliseconds slow_answer{300'000};  ///< to xorbs, grants, commits and tokens
-  std::chrono::milliseconds frames{60'000};        ///< between two frames while a shard is taken in
-};
-
-/// Transfers at once: begins with `initial` and moves between the bounds by what the network takes. Equal
-/// bounds fix it.
-struct ConcurrencyOptions {
-  size_t initial = 4;
-  size_t min = 1;
-  size_t max = 64;
-};
-
 struct HttpCasOptions {
   /// Base URL: `/v1/…` is put behind it as it is. Empty: the `casUrl` that `credentials.refresh_url` answers,
   /// asked for when the CAS is opened.
@@ -78,10 +55,10 @@ struct HttpCasOptions {
   /// are kept.
   std::filesystem::path cache_root;
 
-  RetryOptions retry;
-  PatienceOptions patience;
-  ConcurrencyOptions uploads{.initial = 2};
-  ConcurrencyOptions downloads{.initial = 4};
+  net::RetryLadder retry;
+  net::PatienceLimits patience;
+  net::ConcurrencyBounds uploads{.initial = 2};
+  net::ConcurrencyBounds downloads{.initial = 4};
   /// 1 or 2; nothing: 2, and 1 where the server does not know it.
   std::optional<uint64_t> reconstruction_api_version;
   std::optional<uint64_t> shard_api_version;
