@@ -54,13 +54,20 @@ tsan: setup ## the tests labelled `concurrency` under ThreadSanitizer
 	$(call compile,tsan)
 	$(call run_tests,tsan)
 
+.PHONY: interop
+interop: ## every genuine Xet program against ours, in both directions (INTEROP_FLAGS are passed on)
+	@tools/setup.sh build interop
+	$(call compile,release) --target xet e2e_generate
+	@$(PYTHON) tests/interop/run.py $(INTEROP_FLAGS)
+
 .PHONY: bench
 bench: setup ## Google Benchmark programs (BENCH_FLAGS are passed on)
 	$(call compile,bench)
 	@set -e; for program in build/bench/bin/*_bench; do echo "== $$program"; "$$program" $(BENCH_FLAGS); done
 
 .PHONY: bench-peer
-bench-peer: setup ## speed and memory against the genuine hf-xet from PyPI, as a Markdown table
+bench-peer: ## speed and memory against the genuine programs, as Markdown tables (BENCH_FLAGS)
+	@tools/setup.sh build interop bench
 	$(call compile,release) --target xet e2e_generate
 	@$(PYTHON) bench/peer.py --xet build/release/bin/xet $(BENCH_FLAGS)
 

@@ -2,6 +2,7 @@
 # Installs the Debian packages that a job needs: tools/setup.sh SET...
 #   build     compile, and run the tests        lint       format, clang-tidy, shellcheck
 #   fuzz      libFuzzer targets                 newcomer   a fresh Debian root
+#   interop   the genuine Xet programs          bench      what peers are measured with
 # Idempotent, and quick when nothing is missing. SETUP=skip does nothing. Where apt is not to be had, it lists
 # what is missing and fails.
 set -euo pipefail
@@ -47,6 +48,21 @@ clang-19 command:clang++-19
 libclang-rt-19-dev file:/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzzer-*.a
 LIST
       ;;
+    interop)
+      # Debian 12's own cargo is too old for the peers; cargo-web follows current Rust in the security and updates
+      # suites. It conflicts with other Rust installations, so one that is there is used.
+      command -v cargo >/dev/null && return
+      cat <<'LIST'
+cargo-web command:cargo
+rustc-web command:rustc
+LIST
+      ;;
+    bench)
+      cat <<'LIST'
+nginx file:/usr/sbin/nginx
+wrk command:wrk
+LIST
+      ;;
     newcomer)
       cat <<'LIST'
 debootstrap command:debootstrap
@@ -54,7 +70,7 @@ git command:git
 LIST
       ;;
     *)
-      echo "setup: there is no set '$1' (build, lint, fuzz, newcomer)" >&2
+      echo "setup: there is no set '$1' (build, lint, fuzz, interop, bench, newcomer)" >&2
       exit 2
       ;;
   esac
@@ -73,6 +89,7 @@ is_there() { # PROBE
 
 [ "${SETUP:-run}" = skip ] && exit 0
 wanted=$(for set in "${@:-build}"; do packages_of "$set"; done)
+[ -n "$wanted" ] || exit 0
 
 missing=()
 if command -v dpkg-query >/dev/null; then
@@ -110,6 +127,12 @@ apt() {
 }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+policy=/usr/sbin/policy-rc.d
+if ! [ -e "$policy" ]; then
+  # nginx comes as a program for a measurement, not as a service of this machine.
+  trap 'rm -f "$log"; "${as_root[@]}" rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" install -m 755 /dev/stdin "$policy"
+fi
 if ! { apt update && apt install --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
   tail -n 20 "$log" >&2
   echo "setup: apt could not install ${missing[*]} (its last lines are above)" >&2

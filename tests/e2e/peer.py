@@ -43,11 +43,16 @@ class PeerTest(unittest.TestCase):
         raise AssertionError(f"{message}\n(XET_E2E_OFFLINE=1 leaves these tests out.)")
 
 
+def child_command(python: Path, call: str) -> list[str]:
+    """What runs a function of peer_child.py in an interpreter that has the module."""
+    return [str(python), str(Path(__file__).with_name("peer_child.py")), call]
+
+
 def peer(cache_dir: Path, call: str, **arguments: object) -> object:
     """Calls a function of peer_child.py in a process of its own; returns its result."""
     environment = os.environ | {"HF_XET_CACHE": str(cache_dir), "HF_HUB_DISABLE_TELEMETRY": "1"}
-    command = [str(_PYTHON), str(Path(__file__).with_name("peer_child.py")), call]
+    command = child_command(_PYTHON, call)
     done = subprocess.run(command, input=json.dumps(arguments), env=environment, capture_output=True, text=True)
     if done.returncode != 0:
         raise AssertionError(f"the genuine client failed in {call}: {done.stderr}")
-    return json.loads(done.stdout)
+    return json.loads(done.stdout)["result"]

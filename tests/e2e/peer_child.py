@@ -1,7 +1,14 @@
-"""Runs in an interpreter that has the genuine hf_xet: one call, arguments as JSON on stdin, result on stdout."""
+"""Runs in an interpreter that has the genuine hf_xet: one call, arguments as JSON on stdin.
+
+Prints {"result": …, "wall_s": …, "cpu_s": …}; the times are those of the call, after the import.
+An endpoint is what the module takes: "local://DIR", "http://…", or null with a token_refresh_url among the options.
+"""
 
 import json
+import pathlib
+import resource
 import sys
+import time
 
 import hf_xet
 
@@ -10,22 +17,41 @@ def hash_files(paths: list[str]) -> list[list]:
     return [[info.hash, info.filesize] for info in hf_xet.hash_files(paths)]
 
 
-def upload(store: str, paths: list[str]) -> list[list]:
-    with hf_xet.XetSession().new_upload_commit(endpoint=f"local://{store}") as commit:
+def upload(endpoint: str, paths: list[str], **options: object) -> list[list]:
+    with hf_xet.XetSession().new_upload_commit(endpoint=endpoint, **options) as commit:
         handles = [commit.start_upload_file(path) for path in paths]
     infos = [handle.result().xet_info for handle in handles]
     return [[info.hash, info.file_size] for info in infos]
 
 
-def download(store: str, files: list[list]) -> None:
+def download(endpoint: str, files: list[list], **options: object) -> None:
     """Each file is [hash, size, destination]."""
-    with hf_xet.XetSession().new_file_download_group(endpoint=f"local://{store}") as group:
+    with hf_xet.XetSession().new_file_download_group(endpoint=endpoint, **options) as group:
         for file_hash, size, destination in files:
             group.start_download_file(hf_xet.XetFileInfo(file_hash, size), destination)
 
 
+def read_ranges(endpoint: str, ranges: list[list], **options: object) -> None:
+    """Each range is [hash, size, begin, end (exclusive), destination]."""
+    group = hf_xet.XetSession().new_download_stream_group(endpoint=endpoint, **options)
+    for file_hash, size, begin, end, destination in ranges:
+        stream = group.download_stream(hf_xet.XetFileInfo(file_hash, size), begin, end)
+        pathlib.Path(destination).write_bytes(b"".join(stream))
+
+
+def nothing() -> None:
+    pass
+
+
+def cpu_s() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
 if __name__ == "__main__":
-    json.dump(
-        {"hash_files": hash_files, "upload": upload, "download": download}[sys.argv[1]](**json.load(sys.stdin)),
-        sys.stdout,
-    )
+    call = globals()[sys.argv[1]]
+    arguments = json.load(sys.stdin)
+    cpu_before, before = cpu_s(), time.perf_counter()
+    result = call(**arguments)
+    wall_s = time.perf_counter() - before
+    json.dump({"result": result, "wall_s": wall_s, "cpu_s": cpu_s() - cpu_before}, sys.stdout)

@@ -21,7 +21,7 @@ class XorbExchange(PeerTest, FolderTest):
         specs = [Spec(kind, size, 7 * size) for kind in KINDS for size in (1, 5_000, 300_000, 4_000_000)]
         paths = generate(sources, specs)
         store, cache = self.folder / "store", self.folder / "cache"
-        infos = peer(cache, "upload", store=str(store), paths=list(map(str, paths)))
+        infos = peer(cache, "upload", endpoint=f"local://{store}", paths=list(map(str, paths)))
 
         totals: dict[str, int] = {}
         xorbs = sorted(path for path in (store / "xet/xorbs/xorbs").glob("default.*") if path.suffix != ".tagset")
@@ -37,7 +37,7 @@ class XorbExchange(PeerTest, FolderTest):
         out = self.folder / "out"
         files = [[file_hash, size, str(out / str(i))] for i, (file_hash, size) in enumerate(infos)]
         # Another cache: what the client reads comes from the store.
-        peer(self.folder / "cache-2", "download", store=str(store), files=files)
+        peer(self.folder / "cache-2", "download", endpoint=f"local://{store}", files=files)
         for i, path in enumerate(paths):
             self.assertEqual(sha256(out / str(i)), sha256(path), path.name)
         return totals
