@@ -35,6 +35,7 @@ constexpr int exit_code_of(ErrorCode code) {
     case ErrorCode::kCancelled:
       return exit_code::kInterrupted;
     case ErrorCode::kIo:
+    case ErrorCode::kNoSpace:
       return exit_code::kLocalIo;
     case ErrorCode::kRefused:
     case ErrorCode::kInternal:

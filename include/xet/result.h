@@ -18,7 +18,8 @@ enum class ErrorCode : uint8_t {
   kUnavailable,      ///< the store cannot be reached or is overloaded; trying again may help
   kCancelled,        ///< the caller's stop token fired
   kDeadline,         ///< the caller's deadline passed
-  kIo,               ///< a local file operation failed (full disk, permissions, a file changed while read)
+  kIo,               ///< a local file operation failed (permissions, a file changed while read)
+  kNoSpace,          ///< a disk is full or a quota used up
   kRefused,          ///< the store understood and will not do it (too large, over quota); do not retry
   kInternal,         ///< a defect of ours, noticed
 };
@@ -42,6 +43,8 @@ constexpr std::string_view to_string(ErrorCode code) {
       return "deadline";
     case ErrorCode::kIo:
       return "io";
+    case ErrorCode::kNoSpace:
+      return "no_space";
     case ErrorCode::kRefused:
       return "refused";
     case ErrorCode::kInternal:

@@ -178,4 +178,18 @@ Result<ManifestXorb> Manifest::xorb(uint32_t index) const {
   return out;
 }
 
+Result<Manifest> open_manifest(store::ObjectStore& objects, store::FileRow row) {
+  std::unique_ptr<store::ObjectReader> object;
+  if (row.inline_manifest.empty()) {
+    XET_TRY(object, objects.open(store::manifest_key(row.hash, row.manifest_generation)));
+  }
+  XET_TRY(auto manifest,
+          object ? Manifest::open(std::move(object)) : Manifest::open(std::move(row.inline_manifest)));
+  if (manifest.file_size() != row.size_bytes) {
+    return fail(ErrorCode::kCorruption, fmt::format("its manifest is for {} bytes, its row for {}",
+                                                    manifest.file_size(), row.size_bytes));
+  }
+  return manifest;
+}
+
 }  // namespace xet::core

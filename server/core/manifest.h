@@ -64,6 +64,7 @@ class Manifest {
   /// The terms that hold bytes of [begin, end), which must lie inside the file and not be empty.
   Result<std::vector<ManifestTerm>> terms_covering(uint64_t begin, uint64_t end) const;
   Result<ManifestXorb> xorb(uint32_t index) const;
+  uint32_t n_xorbs() const { return n_xorbs_; }
 
  private:
   explicit Manifest(std::unique_ptr<store::ObjectReader> object) : object_(std::move(object)) {}
@@ -76,5 +77,9 @@ class Manifest {
   uint32_t n_xorbs_ = 0;
   uint32_t n_terms_ = 0;
 };
+
+/// The manifest of a registered file, wherever it lies, compared with its row. kNotFound when its object is
+/// missing.
+Result<Manifest> open_manifest(store::ObjectStore& objects, store::FileRow row);
 
 }  // namespace xet::core

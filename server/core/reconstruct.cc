@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <unordered_map>
 #include <utility>
@@ -19,6 +20,22 @@ struct UsedXorb {
   std::vector<Reconstruction::Range> ranges;
 };
 
+/// Sorts, and joins what overlaps or touches.
+void merge_ranges(std::vector<Reconstruction::Range>& ranges) {
+  std::sort(ranges.begin(), ranges.end(),
+            [](const auto& a, const auto& b) { return a.chunk_begin < b.chunk_begin; });
+  size_t last = 0;
+  for (size_t i = 1; i < ranges.size(); ++i) {
+    if (ranges[i].chunk_begin > ranges[last].chunk_end) {
+      ranges[++last] = std::move(ranges[i]);
+    } else if (ranges[i].chunk_end > ranges[last].chunk_end) {
+      ranges[last].chunk_end = ranges[i].chunk_end;
+      ranges[last].packed.end = ranges[i].packed.end;
+    }
+  }
+  ranges.resize(std::min(ranges.size(), last + 1));
+}
+
 class Planner {
  public:
   Planner(store::MetaStore& meta, FooterCache& footers, const Manifest& manifest, bool want_hashes)
@@ -26,12 +43,14 @@ class Planner {
 
   Result<Reconstruction> plan(FileRange range) {
     XET_TRY(auto terms, manifest_.terms_covering(range.begin, range.end));
+    XET_TRY_STATUS(find_xorbs(terms));
+    out_.terms.reserve(terms.size());
     XET_TRY(const uint32_t dropped, trim_front(terms.front(), range.begin));
     out_.offset_into_first_term = range.begin - terms.front().file_begin - dropped;
     terms.front().file_begin += dropped;
     XET_TRY_STATUS(trim_back(terms.back(), range.end));
     for (const auto& term : terms) {
-      XET_TRY(const uint32_t index, index_of(term.xorb));
+      const uint32_t index = index_of_.at(term.xorb);
       out_.terms.push_back({.xorb = index,
                             .chunk_begin = term.chunk_begin,
                             .chunk_end = term.chunk_end,
@@ -46,22 +65,27 @@ class Planner {
   }
 
  private:
-  /// Index in the answer of the manifest's xorb.
-  Result<uint32_t> index_of(uint32_t in_manifest) {
-    if (const auto known = index_of_.find(in_manifest); known != index_of_.end()) return known->second;
-    XET_TRY(const auto wanted, manifest_.xorb(in_manifest));
-    XET_TRY(const auto lookup, meta_.find_xorb(wanted.hash));
-    if (!lookup.usable) {
-      return fail(ErrorCode::kCorruption,
-                  fmt::format("xorb {}, which it refers to, is lost", wanted.hash.hex()));
+  /// Looks up all xorbs of these terms at once; they stand in order of first use.
+  Status find_xorbs(const std::vector<ManifestTerm>& terms) {
+    std::vector<ManifestXorb> wanted;
+    std::vector<XorbHash> hashes;
+    for (const auto& term : terms) {
+      if (!index_of_.try_emplace(term.xorb, static_cast<uint32_t>(wanted.size())).second) continue;
+      XET_TRY(wanted.emplace_back(), manifest_.xorb(term.xorb));
+      hashes.push_back(wanted.back().hash);
     }
-    const auto index = static_cast<uint32_t>(xorbs_.size());
-    xorbs_.push_back({.row = *lookup.usable,
-                      .same_generation = lookup.usable->generation == wanted.generation,
-                      .footer = nullptr,
-                      .ranges = {}});
-    index_of_.emplace(in_manifest, index);
-    return index;
+    XET_TRY(const auto rows, meta_.find_usable_xorbs(hashes));
+    for (size_t i = 0; i < wanted.size(); ++i) {
+      if (!rows[i]) {
+        return fail(ErrorCode::kCorruption,
+                    fmt::format("xorb {}, which it refers to, is lost", hashes[i].hex()));
+      }
+      xorbs_.push_back({.row = *rows[i],
+                        .same_generation = rows[i]->generation == wanted[i].generation,
+                        .footer = nullptr,
+                        .ranges = {}});
+    }
+    return {};
   }
 
   Result<const format::XorbFooter*> footer_of(UsedXorb& xorb) {
@@ -73,8 +97,7 @@ class Planner {
 
   /// The boundaries for a term, after comparing it with the footer: the manifest may be damaged.
   Result<const format::XorbBoundaries*> boundaries(const ManifestTerm& term) {
-    XET_TRY(const uint32_t index, index_of(term.xorb));
-    XET_TRY(const auto* footer, footer_of(xorbs_[index]));
+    XET_TRY(const auto* footer, footer_of(xorbs_[index_of_.at(term.xorb)]));
     XET_TRY(const uint32_t len, footer->ends.unpacked_len(term.chunk_begin, term.chunk_end));
     if (len != term.unpacked_len) {
       return fail(ErrorCode::kCorruption,
@@ -112,18 +135,7 @@ class Planner {
   /// Merges the ranges of one xorb and adds it to the answer.
   Status finish_xorb(UsedXorb& xorb) {
     auto& ranges = xorb.ranges;
-    std::sort(ranges.begin(), ranges.end(),
-              [](const auto& a, const auto& b) { return a.chunk_begin < b.chunk_begin; });
-    size_t last = 0;
-    for (size_t i = 1; i < ranges.size(); ++i) {
-      if (ranges[i].chunk_begin > ranges[last].chunk_end) {
-        ranges[++last] = ranges[i];
-      } else if (ranges[i].chunk_end > ranges[last].chunk_end) {
-        ranges[last].chunk_end = ranges[i].chunk_end;
-        ranges[last].packed.end = ranges[i].packed.end;
-      }
-    }
-    ranges.resize(last + 1);
+    merge_ranges(ranges);
     if (want_hashes_ || !xorb.same_generation) {
       XET_TRY(const auto* footer, footer_of(xorb));
       for (auto& range : ranges) {
@@ -156,6 +168,28 @@ class Planner {
 };
 
 }  // namespace
+
+std::vector<Reconstruction::Term> ReconstructionMerger::add(Reconstruction file) {
+  std::vector<uint32_t> places;
+  places.reserve(file.xorbs.size());
+  for (auto& xorb : file.xorbs) {
+    const auto [entry, is_new] = index_of_.try_emplace(xorb.row.id, static_cast<uint32_t>(xorbs_.size()));
+    places.push_back(entry->second);
+    if (is_new) {
+      xorbs_.push_back(std::move(xorb));
+      continue;
+    }
+    auto& ranges = xorbs_[entry->second].ranges;
+    std::move(xorb.ranges.begin(), xorb.ranges.end(), std::back_inserter(ranges));
+  }
+  for (auto& term : file.terms) term.xorb = places[term.xorb];
+  return std::move(file.terms);
+}
+
+std::vector<Reconstruction::Xorb> ReconstructionMerger::finish() {
+  for (auto& xorb : xorbs_) merge_ranges(xorb.ranges);
+  return std::move(xorbs_);
+}
 
 Result<Reconstruction> reconstruct(store::MetaStore& meta, FooterCache& footers, const Manifest& manifest,
                                    FileRange range, ChunkHashes chunk_hashes) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <unordered_map>
 #include <vector>
 
 #include "format/xorb_footer.h"
@@ -53,5 +54,18 @@ enum class ChunkHashes : uint8_t { kNo, kYes };
 /// anew since.
 Result<Reconstruction> reconstruct(store::MetaStore& meta, FooterCache& footers, const Manifest& manifest,
                                    FileRange range, ChunkHashes chunk_hashes);
+
+/// Puts the plans of several files together, so that each xorb is named once.
+class ReconstructionMerger {
+ public:
+  /// Gives the file's terms, which refer to the xorbs of finish().
+  std::vector<Reconstruction::Term> add(Reconstruction file);
+  /// All xorbs, their ranges sorted and merged.
+  std::vector<Reconstruction::Xorb> finish();
+
+ private:
+  std::unordered_map<uint64_t, uint32_t> index_of_;  // by xorb id
+  std::vector<Reconstruction::Xorb> xorbs_;
+};
 
 }  // namespace xet::core

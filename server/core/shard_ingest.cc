@@ -25,13 +25,21 @@ constexpr size_t kMaxInlineManifest = 64 * 1024;
 // A client may send the lookup tables and the footer too, which the shard's limit does not count.
 constexpr size_t kMaxShardBody = format::kMaxShardBytes + format::kMaxShardBytes / 2;
 constexpr uint32_t kMaxAttempts = 8;
+constexpr uint64_t kEntry = 48;  // bytes of any record of a shard
 // What is fed to the parser at a time.
 constexpr size_t kStep = 1 << 20;
 
-Status parse(ByteSpan shard, ShardCheck& check) {
+Status parse(ByteSpan shard, ShardCheck& check, const ShardProgress& progress) {
+  const uint64_t total = shard.size() / kEntry;
+  const auto tell = [&](Status checked) {
+    // The tables that some clients send are not looked at entry by entry, so it may end below the total.
+    if (checked && progress.on_verified) progress.on_verified(check.encoded_bytes() / kEntry, total);
+    return checked;
+  };
+  if (progress.on_verified) progress.on_verified(0, total);
   format::ShardStreamParser parser(
-      shard.size(), [&](const format::FileRecord& file) { return check.add_file(file); },
-      [&](const format::XorbRecord& xorb) { return check.add_xorb(xorb); });
+      shard.size(), [&](const format::FileRecord& file) { return tell(check.add_file(file)); },
+      [&](const format::XorbRecord& xorb) { return tell(check.add_xorb(xorb)); });
   for (size_t at = 0; at < shard.size(); at += kStep) {
     XET_TRY_STATUS(parser.feed(shard.subspan(at, std::min(kStep, shard.size() - at))));
   }
@@ -39,9 +47,9 @@ Status parse(ByteSpan shard, ShardCheck& check) {
 }
 
 Result<bool> write_object(store::ObjectStore& objects, const ObjectKey& key, ByteSpan bytes) {
-  XET_TRY(auto writer, objects.create(key));
+  XET_TRY(auto writer, objects.create());
   XET_TRY_STATUS(writer->append(std::span(&bytes, 1)));
-  return writer->publish();
+  return writer->publish(key);
 }
 
 Result<bool> holds(store::ObjectStore& objects, const ObjectKey& key, ByteSpan expected) {
@@ -106,14 +114,23 @@ Status drop_unused_manifests(const ShardContext& context, const ShardCommit& com
 
 }  // namespace
 
-Status ingest_shard(const ShardContext& context, store::RepositoryId repository, ByteSpan shard,
-                    const std::stop_token& stop) {
+Result<PutShardOutcome> ingest_shard(const ShardContext& context, store::RepositoryId repository,
+                                     ByteSpan shard, const ShardProgress& progress,
+                                     const std::stop_token& stop) {
   if (shard.size() > kMaxShardBody) {
     return fail(ErrorCode::kRefused,
                 fmt::format("a shard of {} bytes; at most {} are taken", shard.size(), kMaxShardBody));
   }
+  auto shard_hash = hash::shard_hash(shard);
+  // Whoever sends the very bytes that were found right before need not be checked again.
+  XET_TRY(const bool is_known, context.meta.touch_shard(repository, shard_hash));
+  if (is_known) {
+    const uint64_t total = shard.size() / kEntry;
+    if (progress.on_verified) progress.on_verified(total, total);
+    return PutShardOutcome{.is_new = false, .stored_as = shard_hash};
+  }
   ShardCheck check(context.meta, context.footers, stop);
-  XET_TRY_STATUS(parse(shard, check));
+  XET_TRY_STATUS(parse(shard, check, progress));
 
   // What is stored is the upload form, whose bytes depend on the content only. Nearly all clients send just
   // that; the others send a footer too, and are read once more.
@@ -125,11 +142,13 @@ Status ingest_shard(const ShardContext& context, store::RepositoryId repository,
       return fail(ErrorCode::kCorruption, "the shard describes a file twice");
     }
     shard = rewritten;
+    shard_hash = hash::shard_hash(shard);
   }
 
+  if (progress.on_stage) progress.on_stage(ShardStage::kUploading);
   ShardCommit commit{
       .repository = repository,
-      .shard = hash::shard_hash(shard),
+      .shard = shard_hash,
       .object_bytes = shard.size(),
       .xorbs = std::move(check.xorbs()),
       .key_chunks = std::move(check.key_chunks()),
@@ -142,8 +161,10 @@ Status ingest_shard(const ShardContext& context, store::RepositoryId repository,
   XET_TRY([[maybe_unused]] const bool is_new,
           write_object(context.objects, store::shard_key(commit.shard), shard));
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "registering a shard");
+  if (progress.on_stage) progress.on_stage(ShardStage::kSyncing);
   XET_TRY(const auto outcome, context.meta.commit_shard(commit));
-  return drop_unused_manifests(context, commit, outcome);
+  XET_TRY_STATUS(drop_unused_manifests(context, commit, outcome));
+  return PutShardOutcome{.is_new = true, .stored_as = commit.shard};
 }
 
 }  // namespace xet::core

@@ -8,10 +8,8 @@
 #include "exec/thread_pool.h"
 #include "io/file.h"
 #include "server/core/cas_service.h"
+#include "server/core/embedded_store.h"
 #include "server/local/fetch_task.h"
-#include "server/store/fs_object_store.h"
-#include "server/store/sqlite_meta_store.h"
-#include "server/store/sync_health.h"
 
 namespace xet::server {
 
@@ -36,7 +34,7 @@ cas::Reconstruction to_cas(core::Reconstruction from) {
     for (auto& range : xorb.ranges) {
       fetches.push_back({.chunks = {.begin = range.chunk_begin, .end = range.chunk_end},
                          .bytes = {.begin = range.packed.begin, .end = range.packed.end},
-                         .url = {},
+                         .ticket = nullptr,
                          .chunk_hashes = std::move(range.chunk_hashes)});
     }
   }
@@ -99,8 +97,9 @@ class LocalCas final : public cas::Cas {
 
   void put_shard(ByteVector shard, std::stop_token stop, cas::Callback<void> done) override {
     run(exec::Priority::kFreesMemory, std::move(stop), std::move(done),
-        [this, shard = std::move(shard)](const std::stop_token& token) {
-          return service_->put_shard(kOwner, shard, token);
+        [this, shard = std::move(shard)](const std::stop_token& token) -> Status {
+          XET_TRY([[maybe_unused]] const auto outcome, service_->put_shard(kOwner, shard, {}, token));
+          return {};
         });
   }
 
@@ -125,47 +124,17 @@ class LocalCas final : public cas::Cas {
   exec::ThreadPool pool_;  // last: its threads use the rest
 };
 
-Status check_not_foreign(const fs::path& directory) {
-  std::error_code ignored;
-  if (!fs::exists(directory / "xet" / "xorbs", ignored)) return {};
-  return fail(
-      ErrorCode::kInvalidArgument,
-      fmt::format(
-          "{} holds a local store of the Rust client, which has another layout; choose an empty directory",
-          directory.string()));
-}
-
-/// Creates a directory with its parents such that a power failure does not take them away again.
-Status create_durable_directory(const fs::path& directory) {
-  const fs::path parent = directory.parent_path();
-  std::error_code ignored;
-  if (parent != directory && !fs::exists(parent, ignored)) XET_TRY_STATUS(create_durable_directory(parent));
-  XET_TRY_STATUS(io::create_directories(directory));
-  return io::sync_directory(parent);
-}
-
 }  // namespace
 
 Result<std::unique_ptr<cas::Cas>> open_local_cas(const fs::path& directory, const LocalCasOptions& options) {
   if (directory.empty())
     return fail(ErrorCode::kInvalidArgument, "local: needs a directory, as in local:DIR");
-  XET_TRY_STATUS(check_not_foreign(directory));
-  std::error_code error;
-  fs::path root = fs::absolute(directory, error).lexically_normal();
-  if (error)
-    return fail(ErrorCode::kIo, fmt::format("cannot resolve {}: {}", directory.string(), error.message()));
-  if (!root.has_filename()) root = root.parent_path();  // "DIR/"
-  const fs::path database = root / "meta.sqlite";
-  if (!fs::exists(database, error)) XET_TRY_STATUS(create_durable_directory(root));
-
-  auto health = std::make_shared<store::SyncHealth>();
-  XET_TRY(auto meta, store::SqliteMetaStore::open(database, {.health = health}));
-  XET_TRY(auto objects, store::FsObjectStore::open(root, health));
-  for (const char* name : {"shard-cache", "staging"}) XET_TRY_STATUS(io::create_directories(root / name));
-  auto service =
-      std::make_unique<core::CasService>(std::move(objects), std::move(meta), core::CasService::Options{});
-  return std::make_unique<LocalCas>(fmt::format("local:{}", directory.string()), root, std::move(service),
-                                    options.threads);
+  XET_TRY(auto store, core::open_embedded_store(directory));
+  for (const char* name : {"shard-cache", "staging"}) {
+    XET_TRY_STATUS(io::create_directories(store.root / name));
+  }
+  return std::make_unique<LocalCas>(fmt::format("local:{}", directory.string()), std::move(store.root),
+                                    std::move(store.service), options.threads);
 }
 
 }  // namespace xet::server

@@ -1,6 +1,9 @@
 #include "server/store/fs_object_store.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,6 +31,7 @@ class FileReader final : public ObjectReader {
   Status read_at(uint64_t offset, MutableByteSpan into) const override {
     return file_.read_exactly_at(offset, into);
   }
+  std::optional<int> file_descriptor() const override { return file_.fd(); }
 
  private:
   io::File file_;
@@ -60,8 +64,7 @@ void sweep_temp_files(const fs::path& folder, fs::file_time_type older_than) {
 
 class FsObjectStore::Writer final : public ObjectWriter {
  public:
-  Writer(FsObjectStore& store, io::File file, fs::path destination)
-      : store_(store), file_(std::move(file)), destination_(std::move(destination)) {}
+  Writer(FsObjectStore& store, io::File file) : store_(store), file_(std::move(file)) {}
   ~Writer() override {
     if (file_.is_open()) ::unlink(file_.path().c_str());
   }
@@ -78,28 +81,33 @@ class FsObjectStore::Writer final : public ObjectWriter {
 
   uint64_t size_bytes() const override { return size_bytes_; }
 
-  Result<bool> publish() override {
+  Result<bool> publish(const ObjectKey& key) override {
     XET_TRY_STATUS(store_.health_->check_writable());
-    if (auto synced = file_.sync(); !synced) {
-      store_.health_->sync_failed(synced.error());
-      return tl::unexpected(std::move(synced).error());
-    }
-    const fs::path folder = destination_.parent_path();
+    if (!synced_) XET_TRY_STATUS(sync());
+    const fs::path destination = store_.path_of(key);
+    const fs::path folder = destination.parent_path();
     XET_TRY_STATUS(store_.ensure_folder(folder));
-    const int error = rename_no_replace(file_.path(), destination_);
-    if (error != 0 && error != EEXIST) return io::fail_errno("cannot create", destination_, error);
-    const bool ours = error == 0;
-    if (!ours) ::unlink(file_.path().c_str());
-    XET_TRY_STATUS(file_.close());
+    const int error = rename_no_replace(file_.path(), destination);
+    if (error != 0 && error != EEXIST) return io::fail_errno("cannot create", destination, error);
+    if (error == 0) XET_TRY_STATUS(file_.close());
     // From here on the object stays, whatever happens: another process may have found it and registered it.
     XET_TRY_STATUS(store_.sync_folder(folder));
-    return ours;
+    return error == 0;
   }
 
  private:
+  Status sync() {
+    if (auto outcome = file_.sync(); !outcome) {
+      store_.health_->sync_failed(outcome.error());
+      return outcome;
+    }
+    synced_ = true;
+    return {};
+  }
+
   FsObjectStore& store_;
   io::File file_;
-  fs::path destination_;
+  bool synced_ = false;
   uint64_t size_bytes_ = 0;
   uint64_t written_back_ = 0;
 };
@@ -117,11 +125,11 @@ Result<std::unique_ptr<FsObjectStore>> FsObjectStore::open(const fs::path& direc
   return store;
 }
 
-Result<std::unique_ptr<ObjectWriter>> FsObjectStore::create(const ObjectKey& key) {
+Result<std::unique_ptr<ObjectWriter>> FsObjectStore::create() {
   XET_TRY_STATUS(health_->check_writable());
   const fs::path temp = directory_ / kTempFolder / (io::random_name() + std::string(kTempSuffix));
   XET_TRY(auto file, io::File::create_new(temp));
-  return std::make_unique<Writer>(*this, std::move(file), path_of(key));
+  return std::make_unique<Writer>(*this, std::move(file));
 }
 
 Result<std::unique_ptr<ObjectReader>> FsObjectStore::open(const ObjectKey& key) {
@@ -133,6 +141,34 @@ Result<std::unique_ptr<ObjectReader>> FsObjectStore::open(const ObjectKey& key) 
 Status FsObjectStore::remove(const ObjectKey& key) {
   XET_TRY_STATUS(health_->check_writable());
   return io::remove_file(path_of(key));
+}
+
+Status FsObjectStore::list(std::string_view kind, const std::function<Status(const ObjectInfo&)>& each) {
+  const fs::path top = directory_ / kind;
+  std::error_code error;
+  for (fs::recursive_directory_iterator it(top, error), end; !error && it != end; it.increment(error)) {
+    struct stat st;
+    if (::lstat(it->path().c_str(), &st) != 0) {
+      if (errno == ENOENT) continue;  // removed since
+      return io::fail_errno("cannot stat", it->path(), errno);
+    }
+    if (!S_ISREG(st.st_mode)) continue;
+    // The status changes with the rename that gives the object its name.
+    const auto stored_at =
+        std::chrono::seconds{st.st_ctim.tv_sec} + std::chrono::nanoseconds{st.st_ctim.tv_nsec};
+    XET_TRY_STATUS(each({.key = {it->path().lexically_relative(directory_).generic_string()},
+                         .size_bytes = static_cast<uint64_t>(st.st_size),
+                         .stored_at = std::chrono::system_clock::time_point(
+                             std::chrono::duration_cast<std::chrono::system_clock::duration>(stored_at))}));
+  }
+  if (error) return fail(ErrorCode::kIo, fmt::format("cannot list {}: {}", top.string(), error.message()));
+  return {};
+}
+
+std::optional<uint64_t> FsObjectStore::free_bytes() const {
+  struct statvfs vfs;
+  if (::statvfs(directory_.c_str(), &vfs) != 0) return std::nullopt;
+  return uint64_t{vfs.f_bavail} * vfs.f_frsize;
 }
 
 Status FsObjectStore::ensure_folder(const fs::path& folder) {

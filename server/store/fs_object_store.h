@@ -26,9 +26,11 @@ class FsObjectStore final : public ObjectStore {
                                                      std::shared_ptr<SyncHealth> health,
                                                      const Clock& clock = system_clock());
 
-  Result<std::unique_ptr<ObjectWriter>> create(const ObjectKey& key) override;
+  Result<std::unique_ptr<ObjectWriter>> create() override;
   Result<std::unique_ptr<ObjectReader>> open(const ObjectKey& key) override;
   Status remove(const ObjectKey& key) override;
+  Status list(std::string_view kind, const std::function<Status(const ObjectInfo&)>& each) override;
+  std::optional<uint64_t> free_bytes() const override;
 
  private:
   class Writer;

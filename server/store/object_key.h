@@ -2,6 +2,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "xet/hash.h"
@@ -21,5 +22,16 @@ ObjectKey xorb_key(const XorbHash& xorb, uint32_t generation);
 ObjectKey shard_key(const ShardHash& shard);
 /// The compiled manifest of a file with many terms.
 ObjectKey manifest_key(const FileHash& file, uint32_t generation);
+
+/// The parts of a key, as it was made by one of the above.
+template <class HashType>
+struct KeyParts {
+  HashType hash;
+  uint32_t generation = 0;
+};
+/// nullopt for any other text.
+std::optional<KeyParts<XorbHash>> parse_xorb_key(const ObjectKey& key);
+std::optional<KeyParts<FileHash>> parse_manifest_key(const ObjectKey& key);
+std::optional<ShardHash> parse_shard_key(const ObjectKey& key);
 
 }  // namespace xet::store

@@ -80,6 +80,15 @@ INSERT INTO namespaces(ns_id, name) VALUES (0, 'local');
 INSERT INTO repos(repo_id, ns_id, type, name) VALUES (0, 0, 0, 'local');
 INSERT INTO id_blocks(kind, next) VALUES (1, 1), (2, 1);
 )sql",
+    R"sql(
+CREATE TABLE keys(
+  kid INTEGER PRIMARY KEY,
+  purpose INTEGER NOT NULL,
+  alg INTEGER NOT NULL,
+  secret BLOB NOT NULL,
+  not_before INTEGER NOT NULL,
+  not_after INTEGER) STRICT;
+)sql",
 };
 
 Result<int> version_of(sqlite::Connection& connection) {

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <thread>
 #include <utility>
 
@@ -22,6 +23,7 @@ ErrorCode code_of(int extended) {
     case SQLITE_NOTADB:
       return ErrorCode::kCorruption;
     case SQLITE_FULL:
+      return ErrorCode::kNoSpace;
     case SQLITE_IOERR:
     case SQLITE_CANTOPEN:
     case SQLITE_READONLY:
@@ -84,6 +86,11 @@ void Query::bind_blob(int at, ByteSpan value) {
   // An empty span may have a null pointer, which SQLite would take for NULL.
   const void* data = value.empty() ? "" : static_cast<const void*>(value.data());
   check_bound(sqlite3_bind_blob64(statement_, at, data, value.size(), SQLITE_TRANSIENT));
+}
+
+void Query::bind_text(int at, std::string_view value) {
+  const char* data = value.empty() ? "" : value.data();
+  check_bound(sqlite3_bind_text64(statement_, at, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 void Query::bind_null(int at) {
@@ -163,6 +170,11 @@ tl::unexpected<Error> Connection::error(int code) const {
   const int extended = db_ == nullptr ? code : sqlite3_extended_errcode(db_);
   const char* text = db_ == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(db_);
   Error out{code_of(extended), fmt::format("{}: {}", name_, text)};
+  // For its shared memory SQLite tells a full disk as any other error.
+  if (out.code == ErrorCode::kIo && db_ != nullptr) {
+    const int cause = sqlite3_system_errno(db_);
+    if (cause == ENOSPC || cause == EDQUOT) out.code = ErrorCode::kNoSpace;
+  }
   if (out.code == ErrorCode::kUnavailable) {
     out.message = fmt::format("{} is locked by another process for too long ({})", name_, text);
   }

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "base/bytes.h"
@@ -63,6 +64,7 @@ class Query {
 
   void bind_integer(int at, int64_t value);
   void bind_blob(int at, ByteSpan value);
+  void bind_text(int at, std::string_view value);
   void bind_null(int at);
   template <std::integral T>
   void bind_one(int at, T value) {
@@ -73,6 +75,7 @@ class Query {
     bind_blob(at, value.raw());
   }
   void bind_one(int at, ByteSpan value) { bind_blob(at, value); }
+  void bind_one(int at, std::string_view value) { bind_text(at, value); }
   template <class T>
   void bind_one(int at, const std::optional<T>& value) {
     if (value) {

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "server/store/schema.h"
+#include "server/store/sqlite_rows.h"
 
 namespace xet::store {
 
@@ -18,9 +19,6 @@ using sqlite::Query;
 constexpr int kXorbIds = 1;
 constexpr int kShardIds = 2;
 
-// No garbage collection yet, so all references are made in the first epoch.
-constexpr int64_t kFirstEpoch = 0;
-
 Result<uint64_t> next_id(Connection& connection, int kind) {
   XET_TRY(auto query,
           connection.query("UPDATE id_blocks SET next = next + 1 WHERE kind = ?1 RETURNING next - 1"));
@@ -30,30 +28,6 @@ Result<uint64_t> next_id(Connection& connection, int kind) {
   const auto id = static_cast<uint64_t>(query.integer(0));
   XET_TRY_STATUS(query.run());  // SQLite counts the statement as done only after the last row
   return id;
-}
-
-/// The namespace of a repository: the domain inside which chunks may be deduplicated.
-Result<int64_t> scope_of(Connection& connection, RepositoryId repository) {
-  XET_TRY(auto query, connection.query("SELECT ns_id FROM repos WHERE repo_id = ?1"));
-  XET_TRY(const bool found, query.bind(repository).step());
-  if (!found) return fail(ErrorCode::kInvalidArgument, fmt::format("there is no repository {}", repository));
-  return query.integer(0);
-}
-
-#define XET_XORB_COLUMNS "xorb_id, xorb_hash, gen, state, obj_size, tail_len, n_chunks, raw_size"
-
-Result<XorbRow> xorb_row(const Query& query) {
-  XET_TRY(const auto hash, query.hash<XorbHash>(1));
-  return XorbRow{
-      .id = static_cast<uint64_t>(query.integer(0)),
-      .hash = hash,
-      .generation = static_cast<uint32_t>(query.integer(2)),
-      .state = static_cast<XorbState>(query.integer(3)),
-      .object_bytes = static_cast<uint64_t>(query.integer(4)),
-      .tail_bytes = static_cast<uint32_t>(query.integer(5)),
-      .n_chunks = static_cast<uint32_t>(query.integer(6)),
-      .unpacked_bytes = static_cast<uint64_t>(query.integer(7)),
-  };
 }
 
 bool is_usable(XorbState state) {
@@ -165,23 +139,6 @@ Status write_shard(Connection& connection, const ShardCommit& commit, int64_t no
 
 }  // namespace
 
-/// A reading connection on loan.
-class SqliteMetaStore::Reader {
- public:
-  Reader(SqliteMetaStore& store, std::unique_ptr<Connection> connection)
-      : store_(&store), connection_(std::move(connection)) {}
-  Reader(Reader&&) noexcept = default;
-  Reader& operator=(Reader&&) = delete;
-  ~Reader() {
-    if (connection_) store_->idle_readers_.lock()->push_back(std::move(connection_));
-  }
-  Connection& operator*() { return *connection_; }
-
- private:
-  SqliteMetaStore* store_;
-  std::unique_ptr<Connection> connection_;
-};
-
 Result<std::unique_ptr<SqliteMetaStore>> SqliteMetaStore::open(const std::filesystem::path& path,
                                                                const Options& options) {
   XET_TRY(auto writer,
@@ -217,6 +174,26 @@ int64_t SqliteMetaStore::now_s() const {
 Result<XorbLookup> SqliteMetaStore::find_xorb(const XorbHash& xorb) {
   XET_TRY(auto connection, reader());
   return look_up_xorb(*connection, xorb);
+}
+
+Result<std::vector<std::optional<XorbRow>>> SqliteMetaStore::find_usable_xorbs(
+    std::span<const XorbHash> xorbs) {
+  XET_TRY(auto connection, reader());
+  XET_TRY(const auto transaction, ReadTransaction::begin(*connection));
+  std::vector<std::optional<XorbRow>> out;
+  out.reserve(xorbs.size());
+  for (const auto& xorb : xorbs) {
+    XET_TRY(auto query,
+            (*connection)
+                .query("SELECT " XET_XORB_COLUMNS " FROM xorbs WHERE xorb_hash = ?1 AND state IN (0, 1)"));
+    XET_TRY(const bool found, query.bind(xorb).step());
+    if (!found) {
+      out.emplace_back();
+      continue;
+    }
+    XET_TRY(out.emplace_back(), xorb_row(query));
+  }
+  return out;
 }
 
 Result<XorbInsert> SqliteMetaStore::insert_xorb(RepositoryId repository, const XorbRow& row) {
@@ -259,29 +236,61 @@ Result<bool> SqliteMetaStore::revive_xorb(const XorbRow& row) {
 
 Result<std::optional<FileRow>> SqliteMetaStore::find_file(const FileHash& file) {
   XET_TRY(auto connection, reader());
-  XET_TRY(auto query, (*connection)
-                          .query("SELECT size, n_terms, inline_manifest, manifest_gen FROM file_recon "
-                                 "WHERE file_hash = ?1"));
+  XET_TRY(auto query,
+          (*connection).query("SELECT " XET_FILE_COLUMNS " FROM file_recon WHERE file_hash = ?1"));
   XET_TRY(const bool found, query.bind(file).step());
   if (!found) return std::nullopt;
-  FileRow out{
-      .hash = file,
-      .size_bytes = static_cast<uint64_t>(query.integer(0)),
-      .n_terms = static_cast<uint32_t>(query.integer(1)),
-      .inline_manifest = {},
-      .manifest_generation = static_cast<uint32_t>(query.integer(3)),
-  };
-  if (!query.is_null(2)) {
-    const ByteSpan manifest = query.blob(2);
-    out.inline_manifest.assign(manifest.begin(), manifest.end());
-  }
-  return out;
+  return file_row(query, 0, file);
+}
+
+Result<std::optional<FileRow>> SqliteMetaStore::find_file_of(RepositoryId repository, const FileHash& file) {
+  XET_TRY(auto connection, reader());
+  XET_TRY(auto query,
+          (*connection)
+              .query("SELECT file_recon.size, n_terms, inline_manifest, manifest_gen FROM repo_files "
+                     "JOIN file_recon USING (file_hash) WHERE repo_id = ?1 AND file_hash = ?2"));
+  XET_TRY(const bool found, query.bind(repository, file).step());
+  if (!found) return std::nullopt;
+  return file_row(query, 0, file);
 }
 
 Result<bool> SqliteMetaStore::may_read(RepositoryId repository, const FileHash& file) {
   XET_TRY(auto connection, reader());
   XET_TRY(auto query, (*connection).query("SELECT 1 FROM repo_files WHERE repo_id = ?1 AND file_hash = ?2"));
   return query.bind(repository, file).step();
+}
+
+Result<bool> SqliteMetaStore::touch_shard(RepositoryId repository, const ShardHash& shard) {
+  {
+    XET_TRY(auto connection, reader());
+    XET_TRY(auto query, (*connection).query("SELECT 1 FROM shards WHERE shard_hash = ?1 AND repo_id = ?2"));
+    XET_TRY(const bool found, query.bind(shard, repository).step());
+    if (!found) return false;
+    XET_TRY(auto stale, (*connection)
+                            .query("SELECT 1 FROM shards JOIN shard_xorbs USING (shard_id) "
+                                   "LEFT JOIN xorbs USING (xorb_id) WHERE shard_hash = ?1 "
+                                   "AND (state IS NULL OR state <> 0 OR last_ref_epoch <> ?2) LIMIT 1"));
+    XET_TRY(const bool must_write, stale.bind(shard, kFirstEpoch).step());
+    if (!must_write) return true;
+  }
+  bool usable = false;
+  const int64_t now = now_s();
+  const auto work = [&](Connection& connection) -> Status {
+    XET_TRY(auto query, connection.query("SELECT shard_id, n_xorbs FROM shards WHERE shard_hash = ?1"));
+    XET_TRY(const bool found, query.bind(shard).step());
+    if (!found) return {};
+    const int64_t n_xorbs = query.integer(1);
+    XET_TRY(auto touch,
+            connection.query("UPDATE xorbs SET last_ref_epoch = ?2, "
+                             "state_at = CASE state WHEN 0 THEN state_at ELSE ?3 END, state = 0 "
+                             "WHERE xorb_id IN (SELECT xorb_id FROM shard_xorbs WHERE shard_id = ?1) "
+                             "AND state IN (0, 1)"));
+    XET_TRY_STATUS(touch.bind(query.integer(0), kFirstEpoch, now).run());
+    usable = connection.changes() == n_xorbs;
+    return {};
+  };
+  XET_TRY_STATUS(write(work));
+  return usable;
 }
 
 Result<ShardCommitOutcome> SqliteMetaStore::commit_shard(const ShardCommit& commit) {

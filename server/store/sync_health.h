@@ -18,6 +18,7 @@ class SyncHealth {
   void sync_failed(const Error& cause);
   /// kIo, with the first cause, once a sync has failed.
   Status check_writable();
+  bool is_writable() const { return !failed_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<bool> failed_{false};  // set after cause_ is (release), read first (acquire)

@@ -172,23 +172,109 @@ Result<uint32_t> XorbBoundaries::unpacked_len(uint32_t begin, uint32_t end) cons
 }
 
 void XorbFooter::append_to(ByteVector& out) const {
+  out.reserve(out.size() + encoded_size(chunk_count()) + kLengthField);
+  // A vector takes everything.
+  (void)write_to([&](ByteSpan piece) -> Status {
+    append_bytes(out, piece);
+    return {};
+  });
+}
+
+namespace {
+
+size_t encoded_size_of(uint8_t version, size_t n) {
+  return version == 0 ? 60 + 36 * n : XorbFooter::encoded_size(n);
+}
+
+/// Gathers what is appended into pieces.
+class PieceWriter {
+ public:
+  explicit PieceWriter(const std::function<Status(ByteSpan)>& sink) : sink_(sink) {
+    buffer_.reserve(kPiece + 64);
+  }
+  ByteVector& buffer() { return buffer_; }
+  /// Called at least every 64 bytes.
+  void passed_on_when_full() {
+    if (buffer_.size() >= kPiece) flush();
+  }
+  void flush() {
+    if (status_ && !buffer_.empty()) status_ = sink_(buffer_);
+    buffer_.clear();
+  }
+  void append_hashes(std::span<const ChunkHash> hashes) {
+    for (const auto& each : hashes) {
+      append_hash(buffer_, each);
+      passed_on_when_full();
+    }
+  }
+  void append_numbers(std::span<const uint32_t> numbers) {
+    for (const uint32_t each : numbers) {
+      append_le(buffer_, each);
+      passed_on_when_full();
+    }
+  }
+  Status take_status() { return std::move(status_); }
+
+ private:
+  static constexpr size_t kPiece = 8 * 1024;
+  const std::function<Status(ByteSpan)>& sink_;
+  ByteVector buffer_;
+  Status status_;
+};
+
+}  // namespace
+
+Status XorbFooter::write_to(const std::function<Status(ByteSpan)>& sink, uint8_t version) const {
   const size_t n = chunk_count();
   const auto count = static_cast<uint32_t>(n);
-  out.reserve(out.size() + encoded_size(n) + kLengthField);
-  append_text(out, kFooterIdent, kFooterVersion);
-  append_hash(out, hash);
-  append_text(out, kHashIdent, kHashVersion);
-  append_le(out, count);
-  for (const auto& chunk_hash : chunk_hashes) append_hash(out, chunk_hash);
-  append_text(out, kBoundaryIdent, kBoundaryVersion);
-  append_le(out, count);
-  for (const uint32_t end : ends.packed_ends) append_le(out, end);
-  for (const uint32_t end : ends.unpacked_ends) append_le(out, end);
-  append_le(out, count);
-  append_le(out, static_cast<uint32_t>(hash_distance(n)));
-  append_le(out, static_cast<uint32_t>(boundary_distance(n)));
-  out.resize(out.size() + kBufferSize);
-  append_le(out, static_cast<uint32_t>(encoded_size(n)));
+  PieceWriter out(sink);
+  append_text(out.buffer(), kFooterIdent, version);
+  append_hash(out.buffer(), hash);
+  if (version == 0) {
+    append_le(out.buffer(), count);
+    out.append_numbers(ends.packed_ends);
+    out.append_hashes(chunk_hashes);
+  } else {
+    append_text(out.buffer(), kHashIdent, kHashVersion);
+    append_le(out.buffer(), count);
+    out.append_hashes(chunk_hashes);
+    append_text(out.buffer(), kBoundaryIdent, kBoundaryVersion);
+    append_le(out.buffer(), count);
+    out.append_numbers(ends.packed_ends);
+    out.append_numbers(ends.unpacked_ends);
+    append_le(out.buffer(), count);
+    append_le(out.buffer(), static_cast<uint32_t>(hash_distance(n)));
+    append_le(out.buffer(), static_cast<uint32_t>(boundary_distance(n)));
+  }
+  out.buffer().resize(out.buffer().size() + kBufferSize);
+  append_le(out.buffer(), static_cast<uint32_t>(encoded_size_of(version, n)));
+  out.flush();
+  return out.take_status();
+}
+
+Status XorbFooter::check_tail(ByteSpan tail) const {
+  if (tail.size() <= kFooterIdent.size()) return bad_footer(0, "truncated");
+  const auto version = std::to_integer<uint8_t>(tail[kFooterIdent.size()]);
+  if (version > kFooterVersion) {
+    return bad_footer(kFooterIdent.size(), fmt::format("unknown version {}", version));
+  }
+  const size_t size = encoded_size_of(version, chunk_count());
+  if (tail.size() != size + kLengthField) {
+    return bad_footer(0, fmt::format("{} bytes for {} chunks, {} expected", tail.size(), chunk_count(),
+                                     size + kLengthField));
+  }
+  size_t at = 0;
+  return write_to(
+      [&](ByteSpan piece) -> Status {
+        for (const std::byte expected : piece) {
+          const bool covered = at < size - kBufferSize || at >= size;
+          if (covered && tail[at] != expected)
+            return bad_footer(at, "it says something else than the chunks");
+          ++at;
+        }
+        return {};
+      },
+      version);
 }
 
 Result<XorbFooter> XorbFooter::parse(ByteSpan footer) {

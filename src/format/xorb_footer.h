@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "format/xorb.h"
@@ -54,6 +55,12 @@ struct XorbFooter {
 
   /// Version 1, followed by the length field.
   void append_to(ByteVector& out) const;
+  /// The same in pieces of some KiB, for whoever has no room for a second copy. `version` may be 0. An error
+  /// of `sink` is passed on.
+  Status write_to(const std::function<Status(ByteSpan)>& sink, uint8_t version = 1) const;
+  /// Whether `tail` is this footer (version 0 or 1) and its length field; what no hash covers is not looked
+  /// at. kCorruption says where it is not. Copies nothing.
+  Status check_tail(ByteSpan tail) const;
 
   /// Parses exactly the footer's bytes (version 0 or 1), without the length field. kCorruption with the
   /// offset in `footer` where it is wrong; also when ends do not rise or exceed the limits.

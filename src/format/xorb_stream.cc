@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "hash/blake3.h"
 
@@ -38,7 +39,16 @@ Status XorbStreamReader::feed(ByteSpan piece) {
 }
 
 bool XorbStreamReader::top_up(ByteSpan& piece, size_t n_bytes) {
-  pending_.reserve(n_bytes);  // at most one packed chunk
+  if (pending_.capacity() < n_bytes) {
+    // Before more room (at most for one packed chunk) is taken, the old is given back: a header is in it at
+    // most.
+    std::array<std::byte, ChunkHeader::kEncodedSize> front;
+    const size_t n_front = pending_.size();
+    std::copy(pending_.begin(), pending_.end(), front.begin());
+    pending_ = {};
+    pending_.reserve(n_bytes);
+    append_bytes(pending_, ByteSpan(front).first(n_front));
+  }
   const size_t n = std::min(n_bytes - pending_.size(), piece.size());
   append_bytes(pending_, piece.first(n));
   piece = piece.subspan(n);
@@ -52,6 +62,12 @@ tl::unexpected<Error> XorbStreamReader::in_chunk(Error error) const {
 Status XorbStreamReader::take_header(std::span<const std::byte, ChunkHeader::kEncodedSize> bytes) {
   if (footer_policy_ == Footer::kAllowed && ChunkHeader::is_footer_marker(bytes)) {
     state_ = State::kFooter;
+    // The footer has to be kept until all of it is here; room for chunks is no longer needed.
+    unpacked_ = {};
+    ByteVector footer;
+    footer.reserve(max_footer_bytes());
+    append_bytes(footer, pending_);
+    pending_ = std::move(footer);
     return {};
   }
   auto header = ChunkHeader::parse(bytes);
@@ -75,7 +91,7 @@ Status XorbStreamReader::take_chunk(ByteSpan encoded) {
 }
 
 Status XorbStreamReader::take_footer_bytes(ByteSpan bytes) {
-  const size_t limit = XorbFooter::encoded_size(chunk_count()) + XorbFooter::kLengthField;
+  const size_t limit = max_footer_bytes();
   if (bytes.size() > limit - pending_.size()) {
     return fail(ErrorCode::kCorruption,
                 fmt::format("xorb: bytes behind the footer at offset {}", body_size() + limit));
@@ -90,25 +106,11 @@ Result<XorbFooter> XorbStreamReader::finish() {
                      fmt::format("truncated: the body ends at offset {}", body_size() + pending_.size())});
   }
   XorbFooter rebuilt = builder_.finish();
-  if (state_ == State::kFooter) XET_TRY_STATUS(compare_footer(rebuilt));
+  if (state_ != State::kFooter) return rebuilt;
+  if (auto same = rebuilt.check_tail(pending_); !same) {
+    return fail(same.error(),
+                fmt::format("xorb, behind its chunks at offset {}", rebuilt.ends.packed_size()));
+  }
   return rebuilt;
 }
-
-Status XorbStreamReader::compare_footer(const XorbFooter& rebuilt) const {
-  const uint32_t begin = rebuilt.ends.packed_size();
-  const uint64_t object_size = uint64_t{begin} + pending_.size();
-  const auto differs = [&](std::string_view what) {
-    return fail(ErrorCode::kCorruption,
-                fmt::format("xorb: the footer at offset {} has other {} than its chunks", begin, what));
-  };
-  XET_TRY(const size_t size, XorbFooter::tail_size(pending_, object_size));
-  if (size != pending_.size()) return differs("length");
-  XET_TRY(const XorbFooter found, XorbFooter::parse_tail(pending_, object_size));
-  if (found.ends.packed_ends != rebuilt.ends.packed_ends) return differs("packed ends");
-  if (found.ends.has_unpacked() && found.ends != rebuilt.ends) return differs("uncompressed ends");
-  if (found.chunk_hashes != rebuilt.chunk_hashes) return differs("chunk hashes");
-  if (found.hash != rebuilt.hash) return differs("xorb hash");
-  return {};
-}
-
 }  // namespace xet::format

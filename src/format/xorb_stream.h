@@ -58,7 +58,9 @@ class XorbStreamReader {
   Status take_header(std::span<const std::byte, ChunkHeader::kEncodedSize> bytes);
   Status take_chunk(ByteSpan encoded);
   Status take_footer_bytes(ByteSpan bytes);
-  Status compare_footer(const XorbFooter& rebuilt) const;
+  size_t max_footer_bytes() const {
+    return XorbFooter::encoded_size(chunk_count()) + XorbFooter::kLengthField;
+  }
   size_t encoded_len() const { return ChunkHeader::kEncodedSize + header_.packed_len; }
   tl::unexpected<Error> in_chunk(Error error) const;
 

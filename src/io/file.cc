@@ -74,9 +74,23 @@ ScopedSystemCalls::~ScopedSystemCalls() {
 // --- Errors
 // ---------------------------------------------------------------------------------------------------------
 
+namespace {
+ErrorCode code_of(int error_number) {
+  switch (error_number) {
+    case ENOENT:
+      return ErrorCode::kNotFound;
+    case ENOSPC:
+    case EDQUOT:
+      return ErrorCode::kNoSpace;
+    default:
+      return ErrorCode::kIo;
+  }
+}
+}  // namespace
+
 tl::unexpected<Error> fail_errno(std::string_view what, const fs::path& path, int error_number) {
-  const auto code = error_number == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo;
-  return fail(code, fmt::format("{} {}: {}", what, path.string(), std::strerror(error_number)));
+  return fail(code_of(error_number),
+              fmt::format("{} {}: {}", what, path.string(), std::strerror(error_number)));
 }
 
 // --- File
@@ -275,10 +289,10 @@ Status File::close() {
 Status create_directories(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
-  if (error)
-    return fail(ErrorCode::kIo,
-                fmt::format("cannot create directory {}: {}", path.string(), error.message()));
-  return {};
+  if (!error) return {};
+  const bool full = error == std::errc::no_space_on_device || error.value() == EDQUOT;
+  return fail(full ? ErrorCode::kNoSpace : ErrorCode::kIo,
+              fmt::format("cannot create directory {}: {}", path.string(), error.message()));
 }
 
 Status sync_directory(const fs::path& directory) {

@@ -58,7 +58,8 @@ class ScopedSystemCalls {
 };
 
 /// An open file; closes it in the destructor. Errors are kIo with path and errno text (kNotFound for a
-/// missing file). Reads and writes at positions may be used from several threads at once.
+/// missing file, kNoSpace for a full disk). Reads and writes at positions may be used from several threads at
+/// once.
 class File {
  public:
   File() = default;
@@ -106,7 +107,7 @@ class File {
   std::filesystem::path path_;
 };
 
-/// kIo (kNotFound for ENOENT) with "what PATH: errno text".
+/// kIo (kNotFound for ENOENT, kNoSpace for ENOSPC and EDQUOT) with "what PATH: errno text".
 tl::unexpected<Error> fail_errno(std::string_view what, const std::filesystem::path& path, int error_number);
 
 Status create_directories(const std::filesystem::path& path);

@@ -148,10 +148,12 @@ TEST(File, AFullDiskOrNoProgressIsAnErrorThatNamesTheFile) {
   const ScopedSystemCalls scope(calls);
   const auto file = new_file(dir / "file");
   const auto content = random_bytes(100, 1);
-  EXPECT_THAT(file.write_at(0, content), FailsWith(ErrorCode::kIo, (dir / "file").string()));
+  EXPECT_THAT(file.write_at(0, content), FailsWith(ErrorCode::kNoSpace, (dir / "file").string()));
+  outcome = -EDQUOT;
+  EXPECT_THAT(file.write_at(0, content), FailsWith(ErrorCode::kNoSpace, (dir / "file").string()));
   outcome = 0;
   EXPECT_THAT(file.write_at(0, content), FailsWith(ErrorCode::kIo, (dir / "file").string()));
-  EXPECT_THAT(file.reserve(1000), FailsWith(ErrorCode::kIo, (dir / "file").string()));
+  EXPECT_THAT(file.reserve(1000), FailsWith(ErrorCode::kNoSpace, (dir / "file").string()));
 }
 
 TEST(File, ReservesSpaceWithoutTouchingContent) {

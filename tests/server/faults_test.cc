@@ -78,14 +78,14 @@ TEST_F(Faults, AFullDiskLeavesNothingAndTheNextTryWorks) {
     calls_.fail_write = calls_.writes + nth;
     const auto put = store.put_xorb(xorb_);
     if (put) break;
-    EXPECT_THAT(put, FailsWith(ErrorCode::kIo, "space"));
+    EXPECT_THAT(put, FailsWith(ErrorCode::kNoSpace, "space"));
     EXPECT_TRUE(objects_in(dir_.path()).empty());
     EXPECT_FALSE(*store.xorb_exists(xorb_.hash));
     ASSERT_LT(nth, 20);
   }
   calls_.fail_write = calls_.writes + 1;
   const auto before = objects_in(dir_.path());
-  EXPECT_THAT(store.put_shard(make_shard({file_}, {})), FailsWith(ErrorCode::kIo, "space"));
+  EXPECT_THAT(store.put_shard(make_shard({file_}, {})), FailsWith(ErrorCode::kNoSpace, "space"));
   EXPECT_EQ(objects_in(dir_.path()), before);
   EXPECT_THAT(store.file_size(file_.hash), FailsWith(ErrorCode::kNotFound));
   EXPECT_THAT(store.put_shard(make_shard({file_}, {})), IsOk());

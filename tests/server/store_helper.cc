@@ -132,12 +132,13 @@ void acknowledge(const std::string& directory, const char* what) {
   ::syscall(SYS_close, fd);
 }
 
-/// Whether a step succeeded. A fault must show as an I/O error, nothing else.
+/// Whether a step succeeded. A fault must show as what it is, nothing else.
 template <class T>
 bool check(const Result<T>& result, const char* step) {
   if (result) return true;
   std::fprintf(stderr, "%s: %s\n", step, result.error().message.c_str());
-  if (result.error().code != ErrorCode::kIo) ::_exit(kHelperWrongError);
+  const auto expected = g_fault == Fault::kEnospc ? ErrorCode::kNoSpace : ErrorCode::kIo;
+  if (result.error().code != expected) ::_exit(kHelperWrongError);
   return false;
 }
 

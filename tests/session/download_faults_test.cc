@@ -22,8 +22,8 @@ class DownloadFaults : public ::testing::Test {
     session.add({.file = file_, .destination = dir_ / "out"});
     return std::move(session.wait().at(0));
   }
-  void expect_failure_that_leaves_the_old_file() {
-    EXPECT_THAT(get(), FailsWith(ErrorCode::kIo, (dir_ / "out").string()));
+  void expect_failure_that_leaves_the_old_file(ErrorCode code = ErrorCode::kIo) {
+    EXPECT_THAT(get(), FailsWith(code, (dir_ / "out").string()));
     EXPECT_EQ(read_bytes(dir_ / "out"), before_);
     EXPECT_EQ(names_in(dir_.path()), std::vector<std::string>{"out"});
   }
@@ -48,7 +48,7 @@ TEST_F(DownloadFaults, WithoutAnyItIsReplaced) {
 
 TEST_F(DownloadFaults, AFullDiskShowsBeforeAnythingIsFetched) {
   calls_.on_fallocate = [](int) { return ENOSPC; };
-  expect_failure_that_leaves_the_old_file();
+  expect_failure_that_leaves_the_old_file(ErrorCode::kNoSpace);
   EXPECT_EQ(cas_->calls(FakeCas::Op::kFetch), 0U);
 }
 
@@ -57,7 +57,7 @@ TEST_F(DownloadFaults, AFullDiskInTheMiddle) {
   calls_.on_pwritev = [&](int, size_t, off_t offset) -> ssize_t {
     return offset > 2'000'000 ? -ENOSPC : FaultyCalls::kAll;
   };
-  expect_failure_that_leaves_the_old_file();
+  expect_failure_that_leaves_the_old_file(ErrorCode::kNoSpace);
 }
 
 TEST_F(DownloadFaults, WritesThatMakeNoProgress) {

@@ -1,0 +1,63 @@
+#include "server/core/base64url.h"
+
+#include <array>
+#include <cstdint>
+
+namespace xet::core {
+
+namespace {
+
+constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+constexpr std::array<int8_t, 256> make_values() {
+  std::array<int8_t, 256> out{};
+  out.fill(-1);
+  for (size_t i = 0; i < kDigits.size(); ++i) {
+    out[static_cast<unsigned char>(kDigits[i])] = static_cast<int8_t>(i);
+  }
+  return out;
+}
+constexpr std::array<int8_t, 256> kValues = make_values();
+
+}  // namespace
+
+void append_base64url(std::string& out, ByteSpan bytes) {
+  uint32_t bits = 0;
+  int n_bits = 0;
+  for (const std::byte each : bytes) {
+    bits = (bits << 8) | std::to_integer<uint32_t>(each);
+    for (n_bits += 8; n_bits >= 6;) {
+      n_bits -= 6;
+      out += kDigits[(bits >> n_bits) & 0x3f];
+    }
+  }
+  if (n_bits > 0) out += kDigits[(bits << (6 - n_bits)) & 0x3f];
+}
+
+std::string to_base64url(ByteSpan bytes) {
+  std::string out;
+  out.reserve((bytes.size() * 4 + 2) / 3);
+  append_base64url(out, bytes);
+  return out;
+}
+
+std::optional<ByteVector> from_base64url(std::string_view text) {
+  if (text.size() % 4 == 1) return std::nullopt;
+  ByteVector out;
+  out.reserve(text.size() * 3 / 4);
+  uint32_t bits = 0;
+  int n_bits = 0;
+  for (const char each : text) {
+    const int value = kValues[static_cast<unsigned char>(each)];
+    if (value < 0) return std::nullopt;
+    bits = (bits << 6) | static_cast<uint32_t>(value);
+    n_bits += 6;
+    if (n_bits < 8) continue;
+    n_bits -= 8;
+    out.push_back(static_cast<std::byte>((bits >> n_bits) & 0xff));
+  }
+  if ((bits & ((1U << n_bits) - 1)) != 0) return std::nullopt;
+  return out;
+}
+
+}  // namespace xet::core

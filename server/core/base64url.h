@@ -1,0 +1,19 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+
+namespace xet::core {
+
+/// RFC 4648 section 5 without padding: safe in headers, paths and queries.
+std::string to_base64url(ByteSpan bytes);
+void append_base64url(std::string& out, ByteSpan bytes);
+
+/// nullopt for anything that to_base64url() does not write: padding, other characters, an impossible length,
+/// and bits behind the last byte that are not zero. So each byte string has one text.
+std::optional<ByteVector> from_base64url(std::string_view text);
+
+}  // namespace xet::core

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <string_view>
+
+#include "server/store/meta_store.h"
+#include "xet/result.h"
+
+namespace xet::core {
+
+/// Takes "TYPE/NAMESPACE/NAME" apart; the parts are views of `name`. Type: model, dataset, space, bucket.
+/// Namespace and name: 1 to 96 of letters, digits, '-', '_', '.', beginning and ending with neither '-' nor
+/// '.', without "--" and "..", the name not ending with ".git". "local" is the repository that every store
+/// has; no other may lie in its namespace. kInvalidArgument for all else.
+Result<store::RepositoryName> parse_repository_name(std::string_view name);
+
+}  // namespace xet::core

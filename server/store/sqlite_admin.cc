@@ -1,0 +1,243 @@
+// The parts of SqliteMetaStore that no upload and no download goes through.
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "io/file.h"
+#include "server/store/sqlite_meta_store.h"
+#include "server/store/sqlite_rows.h"
+
+namespace xet::store {
+
+namespace {
+
+using sqlite::Connection;
+
+// The only algorithm for each purpose so far.
+constexpr int kFirstAlgorithm = 1;
+
+Result<std::optional<RepositoryId>> look_up_repository(Connection& connection, const RepositoryName& name) {
+  XET_TRY(auto query, connection.query("SELECT repo_id FROM repos JOIN namespaces USING (ns_id) "
+                                       "WHERE type = ?1 AND namespaces.name = ?2 AND repos.name = ?3"));
+  XET_TRY(const bool found, query.bind(static_cast<int>(name.type), name.name_space, name.name).step());
+  if (!found) return std::nullopt;
+  return query.integer(0);
+}
+
+Result<std::vector<SigningKey>> look_up_keys(Connection& connection, KeyPurpose purpose) {
+  XET_TRY(auto query, connection.query("SELECT kid, secret FROM keys WHERE purpose = ?1 AND alg = ?2 "
+                                       "ORDER BY not_before, kid"));
+  query.bind(static_cast<int>(purpose), kFirstAlgorithm);
+  std::vector<SigningKey> out;
+  for (;;) {
+    XET_TRY(const bool found, query.step());
+    if (!found) return out;
+    const ByteSpan secret = query.blob(1);
+    out.push_back({.id = static_cast<uint32_t>(query.integer(0)), .secret = {secret.begin(), secret.end()}});
+  }
+}
+
+/// Rows that refer to something that is not there.
+struct Contradiction {
+  const char* count;
+  const char* what;
+};
+constexpr Contradiction kContradictions[] = {
+    {"SELECT count(*) FROM (SELECT 1 FROM xorbs WHERE state IN (0, 1) GROUP BY xorb_hash HAVING count(*) > "
+     "1)",
+     "xorbs have more than one usable generation"},
+    {"SELECT count(*) FROM shard_xorbs LEFT JOIN xorbs USING (xorb_id) WHERE xorbs.xorb_id IS NULL",
+     "entries of shard_xorbs refer to unknown xorbs"},
+    {"SELECT count(*) FROM shard_xorbs LEFT JOIN shards USING (shard_id) WHERE shards.shard_id IS NULL",
+     "entries of shard_xorbs refer to unknown shards"},
+    {"SELECT count(*) FROM key_chunks LEFT JOIN xorbs USING (xorb_id) WHERE xorbs.xorb_id IS NULL",
+     "key chunks refer to unknown xorbs"},
+    {"SELECT count(*) FROM file_recon LEFT JOIN shards USING (shard_hash) WHERE shards.shard_hash IS NULL",
+     "files were registered by unknown shards"},
+    {"SELECT count(*) FROM repo_files LEFT JOIN file_recon USING (file_hash) WHERE file_recon.file_hash IS "
+     "NULL",
+     "receipts are for unknown files"},
+    {"SELECT count(*) FROM repo_files LEFT JOIN repos USING (repo_id) WHERE repos.repo_id IS NULL",
+     "receipts belong to unknown repositories"},
+};
+
+/// SQLite's own check of its file.
+Status check_file(Connection& connection, bool thorough, std::vector<std::string>& out) {
+  XET_TRY(auto query, connection.query(thorough ? "PRAGMA integrity_check(20)" : "PRAGMA quick_check(20)"));
+  for (;;) {
+    XET_TRY(const bool found, query.step());
+    if (!found) return {};
+    std::string line(as_chars(query.blob(0)));
+    std::replace(line.begin(), line.end(), '\n', ' ');
+    if (line != "ok") out.push_back(std::move(line));
+  }
+}
+
+Status check_references(Connection& connection, std::vector<std::string>& out) {
+  for (const auto& each : kContradictions) {
+    XET_TRY(auto query, connection.query(each.count));
+    XET_TRY([[maybe_unused]] const bool row, query.step());
+    if (const int64_t n = query.integer(0); n > 0) out.push_back(fmt::format("{} {}", n, each.what));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::optional<RepositoryId>> SqliteMetaStore::find_repository(const RepositoryName& name) {
+  XET_TRY(auto connection, reader());
+  return look_up_repository(*connection, name);
+}
+
+Result<RepositoryId> SqliteMetaStore::ensure_repository(const RepositoryName& name) {
+  XET_TRY(const auto known, find_repository(name));
+  if (known) return *known;
+  RepositoryId out = 0;
+  const auto work = [&](Connection& connection) -> Status {
+    XET_TRY(auto add_space,
+            connection.query("INSERT INTO namespaces(name) VALUES (?1) ON CONFLICT(name) DO NOTHING"));
+    XET_TRY_STATUS(add_space.bind(name.name_space).run());
+    XET_TRY(auto add,
+            connection.query("INSERT INTO repos(ns_id, type, name) SELECT ns_id, ?1, ?3 FROM namespaces "
+                             "WHERE name = ?2 ON CONFLICT(type, ns_id, name) DO NOTHING"));
+    XET_TRY_STATUS(add.bind(static_cast<int>(name.type), name.name_space, name.name).run());
+    XET_TRY(const auto found, look_up_repository(connection, name));
+    if (!found) return fail(ErrorCode::kInternal, "a repository is not there after it was added");
+    out = *found;
+    return {};
+  };
+  XET_TRY_STATUS(write(work));
+  return out;
+}
+
+/// Secrets lie in the database from now on. What SQLite creates beside it later gets its mode.
+Status SqliteMetaStore::protect_files() const {
+  for (const char* suffix : {"", "-wal", "-shm"}) {
+    const std::filesystem::path path = path_.string() + suffix;
+    if (::chmod(path.c_str(), 0600) != 0 && errno != ENOENT) {
+      return io::fail_errno("cannot take away other users' access, which keys need, from", path, errno);
+    }
+  }
+  return {};
+}
+
+Result<std::vector<SigningKey>> SqliteMetaStore::signing_keys(
+    KeyPurpose purpose, const std::function<Result<ByteVector>()>& make) {
+  {
+    XET_TRY(auto connection, reader());
+    XET_TRY(auto known, look_up_keys(*connection, purpose));
+    if (!known.empty()) return known;
+  }
+  XET_TRY(const auto secret, make());
+  XET_TRY_STATUS(protect_files());
+  std::vector<SigningKey> out;
+  const int64_t now = now_s();
+  const auto work = [&](Connection& connection) -> Status {
+    // Again, with the lock: another process may have been faster, and then its key counts.
+    XET_TRY(out, look_up_keys(connection, purpose));
+    if (!out.empty()) return {};
+    XET_TRY(auto insert,
+            connection.query("INSERT INTO keys(purpose, alg, secret, not_before) VALUES (?1, ?2, ?3, ?4)"));
+    XET_TRY_STATUS(insert.bind(static_cast<int>(purpose), kFirstAlgorithm, ByteSpan(secret), now).run());
+    XET_TRY(out, look_up_keys(connection, purpose));
+    return {};
+  };
+  XET_TRY_STATUS(write(work));
+  return out;
+}
+
+Result<MetaTotals> SqliteMetaStore::totals() {
+  XET_TRY(auto connection, reader());
+  XET_TRY(const auto transaction, ReadTransaction::begin(*connection));
+  MetaTotals out;
+  {
+    XET_TRY(auto query,
+            (*connection)
+                .query("SELECT count(*), sum(raw_size), sum(obj_size) FROM xorbs WHERE state IN (0, 1)"));
+    XET_TRY([[maybe_unused]] const bool row, query.step());
+    out.xorbs = static_cast<uint64_t>(query.integer(0));
+    out.unpacked_bytes = static_cast<uint64_t>(query.integer(1));
+    out.object_bytes = static_cast<uint64_t>(query.integer(2));
+  }
+  {
+    XET_TRY(auto query, (*connection).query("SELECT count(*), sum(size) FROM file_recon"));
+    XET_TRY([[maybe_unused]] const bool row, query.step());
+    out.files = static_cast<uint64_t>(query.integer(0));
+    out.logical_bytes = static_cast<uint64_t>(query.integer(1));
+  }
+  XET_TRY(auto query,
+          (*connection).query("SELECT (SELECT count(*) FROM shards), (SELECT count(*) FROM repos)"));
+  XET_TRY([[maybe_unused]] const bool row, query.step());
+  out.shards = static_cast<uint64_t>(query.integer(0));
+  out.repositories = static_cast<uint64_t>(query.integer(1));
+  return out;
+}
+
+Result<std::vector<XorbRow>> SqliteMetaStore::xorbs_after(uint64_t after, uint32_t limit) {
+  XET_TRY(auto connection, reader());
+  XET_TRY(auto query,
+          (*connection)
+              .query("SELECT " XET_XORB_COLUMNS
+                     " FROM xorbs WHERE xorb_id > ?1 AND state IN (0, 1) ORDER BY xorb_id LIMIT ?2"));
+  query.bind(after, limit);
+  std::vector<XorbRow> out;
+  for (;;) {
+    XET_TRY(const bool found, query.step());
+    if (!found) return out;
+    XET_TRY(out.emplace_back(), xorb_row(query));
+  }
+}
+
+Result<std::vector<ShardRow>> SqliteMetaStore::shards_after(uint64_t after, uint32_t limit) {
+  XET_TRY(auto connection, reader());
+  XET_TRY(auto query, (*connection)
+                          .query("SELECT shard_id, shard_hash, obj_size FROM shards WHERE shard_id > ?1 "
+                                 "ORDER BY shard_id LIMIT ?2"));
+  query.bind(after, limit);
+  std::vector<ShardRow> out;
+  for (;;) {
+    XET_TRY(const bool found, query.step());
+    if (!found) return out;
+    XET_TRY(const auto hash, query.hash<ShardHash>(1));
+    out.push_back({.id = static_cast<uint64_t>(query.integer(0)),
+                   .hash = hash,
+                   .object_bytes = static_cast<uint64_t>(query.integer(2))});
+  }
+}
+
+Result<std::vector<MetaStore::NumberedFile>> SqliteMetaStore::files_after(uint64_t after, uint32_t limit) {
+  XET_TRY(auto connection, reader());
+  XET_TRY(auto query, (*connection)
+                          .query("SELECT rowid, file_hash, " XET_FILE_COLUMNS
+                                 " FROM file_recon WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"));
+  query.bind(after, limit);
+  std::vector<NumberedFile> out;
+  for (;;) {
+    XET_TRY(const bool found, query.step());
+    if (!found) return out;
+    XET_TRY(const auto hash, query.hash<FileHash>(1));
+    out.push_back({.number = static_cast<uint64_t>(query.integer(0)), .row = file_row(query, 2, hash)});
+  }
+}
+
+Result<bool> SqliteMetaStore::shard_exists(const ShardHash& shard) {
+  XET_TRY(auto connection, reader());
+  XET_TRY(auto query, (*connection).query("SELECT 1 FROM shards WHERE shard_hash = ?1"));
+  return query.bind(shard).step();
+}
+
+Result<std::vector<std::string>> SqliteMetaStore::find_inconsistencies(bool thorough) {
+  XET_TRY(auto connection, reader());
+  std::vector<std::string> out;
+  XET_TRY_STATUS(check_file(*connection, thorough, out));
+  // One view, so that a shard registered meanwhile is seen with its xorbs.
+  XET_TRY(const auto transaction, ReadTransaction::begin(*connection));
+  XET_TRY_STATUS(check_references(*connection, out));
+  return out;
+}
+
+}  // namespace xet::store
