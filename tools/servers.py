@@ -104,10 +104,10 @@ class Server:
             )
 
     def _did_not_start(self, why: str) -> ServerError:
-        self._process.kill()
-        self._process.wait()
-        self._process = None
-        return ServerError(f"{self.name} did not start: {why}\n{self.log_tail()}")
+        process, self._process = self._process, None
+        process.kill()
+        process.wait()
+        return ServerError(f"{self.name} did not start: {why}; it ended with {process.returncode}\n{self.log_tail()}")
 
 
 class XetServe(Server):
@@ -127,7 +127,7 @@ class XetServe(Server):
         )
         line = self._first_line()
         if (listening := re.search(r"listening on (http://\S+)", line)) is None:
-            raise self._did_not_start(f"it said {line!r}, not where it listens, within {START_LIMIT_S} s")
+            raise self._did_not_start(f"it said {line!r}, not where it listens")
         self.url = listening[1].rstrip("/")
 
     def _first_line(self) -> str:

@@ -7,9 +7,12 @@ as they are, `Host` included, so that servers which make URLs of it send the cli
 from __future__ import annotations
 
 import contextlib
+import itertools
 import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
@@ -46,9 +49,12 @@ def purpose(method: str, path: str) -> str:
 class CountingProxy:
     """Listens on a free port as long as the context lasts."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, record: Path | None = None) -> None:
+        """`record`: a folder for the bodies that are POSTed, xorb-HASH and shard-0, shard-1 and so on."""
         parts = urlsplit(target)
         self._target = (parts.hostname, parts.port)
+        self._record = record
+        self._shard_numbers = itertools.count()
         self._lock = threading.Lock()
         self._tallies: dict[str, Tally] = {}
         self._open: set[socket.socket] = set()
@@ -83,6 +89,17 @@ class CountingProxy:
             tally.sent += more.sent
             tally.received += more.received
 
+    @contextlib.contextmanager
+    def _copy_of(self, method: str, path: str) -> Iterator[BinaryIO | None]:
+        """Where a body is recorded, if it is."""
+        kind = purpose(method, path)
+        if self._record is None or method != "POST" or kind not in ("xorb", "shard"):
+            yield None
+            return
+        name = path.rsplit("/", 1)[1] if kind == "xorb" else next(self._shard_numbers)
+        with (self._record / f"{kind}-{name}").open("wb") as file:
+            yield file
+
     def _accept(self) -> None:
         while True:
             try:
@@ -114,7 +131,8 @@ class CountingProxy:
             return False
         method, path, _ = head.split(b"\r\n", 1)[0].decode("latin-1").split(" ", 2)
         server.sendall(head)
-        sent, _ = _body(head, from_client, server)
+        with self._copy_of(method, path) as copy:
+            sent, _ = _body(head, from_client, server, copy=copy)
         # Before the answer: a client that has it may end, and take() be called.
         self._count(purpose(method, path), Tally(requests=1, sent=sent))
         while True:
@@ -150,17 +168,19 @@ def _header(head: bytes, name: bytes) -> bytes | None:
     return None
 
 
-def _body(head: bytes, source: BinaryIO, to: socket.socket, until_close: bool = False) -> tuple[int, bool]:
+def _body(
+    head: bytes, source: BinaryIO, to: socket.socket, until_close: bool = False, copy: BinaryIO | None = None
+) -> tuple[int, bool]:
     """Passes the body that this head announces on. Its length without framing, and whether the stream goes on."""
     if (_header(head, b"transfer-encoding") or b"").lower() == b"chunked":
-        return _chunked(source, to), True
+        return _chunked(source, to, copy), True
     length = _header(head, b"content-length")
     if length is not None:
-        return _copy(source, to, int(length)), True
-    return (_copy(source, to, None), False) if until_close else (0, True)
+        return _copy(source, to, int(length), copy), True
+    return (_copy(source, to, None, copy), False) if until_close else (0, True)
 
 
-def _copy(source: BinaryIO, to: socket.socket, n: int | None) -> int:
+def _copy(source: BinaryIO, to: socket.socket, n: int | None, copy: BinaryIO | None) -> int:
     block, done = memoryview(bytearray(_BLOCK)), 0
     while n is None or done < n:
         got = source.readinto1(block if n is None else block[: min(_BLOCK, n - done)])
@@ -169,11 +189,13 @@ def _copy(source: BinaryIO, to: socket.socket, n: int | None) -> int:
                 return done
             raise OSError("the stream ended within a body")
         to.sendall(block[:got])
+        if copy is not None:
+            copy.write(block[:got])
         done += got
     return done
 
 
-def _chunked(source: BinaryIO, to: socket.socket) -> int:
+def _chunked(source: BinaryIO, to: socket.socket, copy: BinaryIO | None) -> int:
     done = 0
     while True:
         line = source.readline(1 << 16)
@@ -181,7 +203,7 @@ def _chunked(source: BinaryIO, to: socket.socket) -> int:
         size = int(line.split(b";")[0], 16)
         if size == 0:
             break
-        done += _copy(source, to, size)
+        done += _copy(source, to, size, copy)
         to.sendall(source.read(2))
     while (line := source.readline(1 << 16)) not in (b"\r\n", b""):
         to.sendall(line)

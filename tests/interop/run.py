@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,7 +33,7 @@ from support import PROGRAM, TOOLS  # noqa: E402
 PARTS = {"round-trips": round_trips.run, "traffic": traffic.run, "tokens": tokens.run, "objects": objects.run}
 
 
-def choice(all_of_them: tuple[str, ...]) -> callable:
+def choice(all_of_them: tuple[str, ...]) -> Callable[[str], list[str]]:
     def parse(text: str) -> list[str]:
         chosen = text.split(",")
         if unknown := [name for name in chosen if name not in all_of_them]:
