@@ -40,7 +40,7 @@ build: setup ## programs and libraries, optimised, into build/release/bin
 .PHONY: demo
 demo: setup ## store a real model and an edited copy of it, fetch both, show what deduplication saved
 	$(call compile,release) --target xet
-	@$(PYTHON) tools/demo.py --xet build/release/bin/xet
+	@$(PYTHON) tools/demo.py --xet build/release/bin/xet --local
 
 .PHONY: test
 test: setup test-venv ## all tests, optimised and again under ASan and UBSan, fuzz corpora included

