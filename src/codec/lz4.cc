@@ -89,15 +89,20 @@ Result<size_t> read_block(const Frame& frame, ByteSpan block, bool stored, size_
     return block.size();
   }
   const auto* source = reinterpret_cast<const char*>(block.data());
-  auto* target = reinterpret_cast<char*>(out.data()) + done;
+  auto* end = reinterpret_cast<char*>(out.data()) + done;
+  // A block that decodes to nothing is fine where nothing is wanted, but the library refuses most forms of it
+  // when it is given no room at all.
+  char spare = 0;
+  char* const target = room > 0 ? end : &spare;
+  const int capacity = room > 0 ? static_cast<int>(room) : 1;
   // A linked block may refer to the 64 KiB before it, which is where it decodes to.
   const size_t history = frame.independent_blocks ? 0 : std::min(done, kDictionaryWindow);
-  const int n = history == 0 ? LZ4_decompress_safe(source, target, static_cast<int>(block.size()),
-                                                   static_cast<int>(room))
-                             : LZ4_decompress_safe_usingDict(source, target, static_cast<int>(block.size()),
-                                                             static_cast<int>(room), target - history,
-                                                             static_cast<int>(history));
-  if (n < 0) return bad_frame(offset, fmt::format("a block that does not decode to at most {} bytes", room));
+  const int n = history == 0
+                    ? LZ4_decompress_safe(source, target, static_cast<int>(block.size()), capacity)
+                    : LZ4_decompress_safe_usingDict(source, target, static_cast<int>(block.size()), capacity,
+                                                    end - history, static_cast<int>(history));
+  if (n < 0 || static_cast<size_t>(n) > room)
+    return bad_frame(offset, fmt::format("a block that does not decode to at most {} bytes", room));
   return static_cast<size_t>(n);
 }
 

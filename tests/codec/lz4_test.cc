@@ -1,5 +1,6 @@
 #include "codec/lz4.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <lz4frame.h>
 
@@ -153,6 +154,30 @@ TEST(Lz4, IgnoresBytesAfterTheEndMarkAndAMissingEndMark) {
     }
     append_bytes(frame, as_byte_span("anything"));
     EXPECT_THAT(decompress(frame, in.size()), IsOk());
+  }
+}
+
+TEST(Lz4, ReadsBlocksThatDecodeToNothing) {
+  // One independent and one linked frame: a stored 'a', then a block of one token without literals, then the
+  // end mark. Where no content is left to come there is no room for the block to decode to.
+  for (const char* flags : {"6040"
+                            "82",
+                            "4040"
+                            "c0"}) {
+    for (const char* token : {"00", "02", "0f"}) {
+      const auto nothing = fmt::format("04224d18{}01000000{}00000000", flags, token);
+      EXPECT_THAT(decompress(from_hex(nothing), 0), IsOk()) << nothing;
+      const auto after = fmt::format(
+          "04224d18{}0100008061"
+          "01000000{}00000000",
+          flags, token);
+      EXPECT_THAT(decompress(from_hex(after), 1), IsOk()) << after;
+      EXPECT_THAT(decompress(from_hex(after), 2), FailsWith(ErrorCode::kCorruption)) << after;
+      // one literal more than there is room for
+      const auto more = fmt::format("04224d18{}010000806102000000106200000000", flags);
+      EXPECT_THAT(decompress(from_hex(more), 1), FailsWith(ErrorCode::kCorruption)) << more;
+      EXPECT_THAT(decompress(from_hex(more), 2), IsOk()) << more;
+    }
   }
 }
 
