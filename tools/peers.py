@@ -114,8 +114,8 @@ def _run(name: str, command: list[str | Path], environment: dict[str, str] | Non
         return
     last_lines = "\n".join((done.stderr or done.stdout).strip().splitlines()[-12:])
     raise PeersError(
-        f"{last_lines}\ncannot get {name}: `{' '.join(map(str, command[:4]))} …` ended with {done.returncode} (see "
-        "above). The peers come from PyPI and cargo's registry, and need a network once."
+        f"cannot get {name}: `{' '.join(map(str, command[:3]))} …` ended with {done.returncode}. The peers come from "
+        f"PyPI and cargo's registry, and need a network once. Its last lines:\n{last_lines}"
     )
 
 
