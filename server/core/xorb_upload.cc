@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <span>
 #include <utility>
 
@@ -60,10 +61,9 @@ Status XorbUpload::check_not_stopped() const {
 Status XorbUpload::feed(ByteSpan bytes) {
   while (!bytes.empty()) {
     XET_TRY_STATUS(check_not_stopped());
-    const ByteSpan step = bytes.first(std::min(bytes.size(), kStep));
-    bytes = bytes.subspan(step.size());
-    run_ = {};
-    auto fed = verifier_->reader.feed(step);
+    piece_ = bytes.first(std::min(bytes.size(), kStep));
+    bytes = bytes.subspan(piece_.size());
+    auto fed = verifier_->reader.feed(piece_);
     if (!fed) {
       // What the store said names its object already.
       if (fed.error().code != ErrorCode::kCorruption) return fed;
@@ -74,8 +74,8 @@ Status XorbUpload::feed(ByteSpan bytes) {
   return {};
 }
 
-/// Chunks that lie one behind the other in the piece being fed are written in one go; one that was put
-/// together from two pieces lies in the reader's buffer, which is good until we return.
+/// Chunks that lie one behind the other in the piece being fed are written in one go. One that was put
+/// together from two pieces lies in the reader's buffer, which the reader needs again.
 Status XorbUpload::take_chunk(const format::StreamedChunk& chunk) {
   if (!writer_) return {};
   if (!run_.empty() && run_.data() + run_.size() == chunk.encoded.data()) {
@@ -84,7 +84,10 @@ Status XorbUpload::take_chunk(const format::StreamedChunk& chunk) {
   }
   XET_TRY_STATUS(write_run());
   run_ = chunk.encoded;
-  return {};
+  const std::less_equal<const std::byte*> not_after;
+  const bool in_piece = not_after(piece_.data(), run_.data()) &&
+                        not_after(run_.data() + run_.size(), piece_.data() + piece_.size());
+  return in_piece ? Status() : write_run();
 }
 
 Status XorbUpload::write_run() {

@@ -66,7 +66,8 @@ class XorbUpload {
   struct Verifier;
   std::unique_ptr<Verifier> verifier_;           // gone once all is verified
   std::unique_ptr<store::ObjectWriter> writer_;  // none: the store has the xorb, it is only verified
-  ByteSpan run_;                                 // verified bytes of the piece being fed, not yet written
+  ByteSpan piece_;                               // being fed
+  ByteSpan run_;                                 // verified bytes of it that are not yet written
 };
 
 }  // namespace xet::core
