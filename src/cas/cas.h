@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -46,11 +47,17 @@ struct Term {
   uint32_t unpacked_len = 0;  ///< bytes of the whole run, also where the request cut into it
 };
 
+/// How an implementation remembers to fetch a range: URLs that end, for example. Immutable, any thread.
+struct FetchTicket {
+  virtual ~FetchTicket() = default;
+};
+
 /// One contiguous run of packed chunks that can be fetched.
 struct FetchRange {
   ChunkRange chunks;
   ByteRange bytes;  ///< position in the packed xorb, chunk headers included, never the footer
-  std::string url;  ///< where to fetch it; empty for a store in this process. Secret: never printed
+  /// The store's own; null when it needs none. A range may only be fetched from the store that gave it.
+  std::shared_ptr<const FetchTicket> ticket;
   /// Hash of each chunk, where the store tells (the HTTP protocol does not); empty otherwise.
   std::vector<ChunkHash> chunk_hashes;
 };
@@ -106,7 +113,7 @@ struct ShardPlaces {
 /// A content-addressed store as the pipelines see it. Everything is asynchronous: a call returns at once and
 /// its callback gets the outcome. A fired stop token ends the call soon with kCancelled. Thread-safe.
 ///
-/// Implementations: LocalCas (server/local, `local:DIR`), later HttpCas (src/cas).
+/// Implementations: LocalCas (server/local, `local:DIR`), HttpCas (src/cas, `http://…`).
 /// Destroying a Cas waits for calls under way.
 class Cas {
  public:
@@ -126,6 +133,8 @@ class Cas {
                            Callback<Reconstruction> done) = 0;
 
   virtual void fetch(FetchRequest request, std::stop_token stop, Callback<void> done) = 0;
+  /// How many fetches a caller should begin at most before the first has ended; more only wait inside.
+  virtual size_t max_fetches() const { return 8; }
 
   /// The store's answer for a key chunk: a shard (docs/format/shard.md, perhaps keyed) that describes xorbs
   /// holding it, or nullopt. Errors are advisory: a dedup query never fails an upload.

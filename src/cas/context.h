@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/sync.h"
+#include "cas/http_cas.h"
+#include "cas/token_source.h"
+#include "exec/in_flight.h"
+#include "exec/thread_pool.h"
+#include "exec/timer.h"
+#include "net/permits.h"
+#include "net/transport.h"
+
+namespace xet::cas {
+
+/// What all calls of one HttpCas share. Outlives them: whoever destroys it waits for `in_flight` first.
+struct HttpContext {
+  explicit HttpContext(HttpCasOptions from);
+  HttpContext(const HttpContext&) = delete;
+  HttpContext& operator=(const HttpContext&) = delete;
+
+  /// A URL of the CAS: the endpoint with `path` put behind it.
+  std::string url(std::string_view path) const { return options.endpoint + std::string(path); }
+  void trouble(std::string_view line) const {
+    if (options.on_trouble) options.on_trouble(line);
+  }
+
+  HttpCasOptions options;
+  net::Headers session_header;  ///< on every request
+  net::Headers standing;        ///< on every request but those for tokens
+  // What was found out about the server; any call may set it, none waits for it.
+  std::atomic<bool> reconstruction_is_v1{false};
+  std::atomic<bool> shards_are_v1{false};
+  std::atomic<bool> has_no_file_heads{false};
+  /// Until when xorbs go without asking for a grant.
+  Sync<std::chrono::steady_clock::time_point> no_grants_until;
+  exec::InFlight in_flight;
+  net::Permits uploads;
+  net::Permits downloads;
+  std::unique_ptr<TokenSource> tokens;
+  exec::Timer timer;
+  exec::ThreadPool pool;  ///< parses large answers, and asks for tokens where that may block
+};
+
+/// Puts `own` behind `standing` and leaves out of `standing` what `own` has too.
+net::Headers merged(const net::Headers& standing, net::Headers own);
+
+/// Text of a server for a message of ours: one line without control characters, at most `max_bytes`.
+std::string one_line(std::string_view text, size_t max_bytes = 300);
+
+}  // namespace xet::cas

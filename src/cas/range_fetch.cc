@@ -1,0 +1,207 @@
+#include "cas/range_fetch.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "cas/call.h"
+#include "cas/http_range.h"
+
+namespace xet::cas {
+
+using net::Verdict;
+
+namespace {
+
+// A storage that refuses so many fresh URLs in a row will refuse the next one.
+constexpr size_t kMaxRefusals = 3;
+
+tl::unexpected<Error> bad(std::string what) {
+  return fail(ErrorCode::kCorruption, std::move(what));
+}
+
+}  // namespace
+
+/// Takes the answer of one attempt: checks that it is what was asked for, drops what is delivered already.
+class RangeFetch::Exchange final : public net::ResponseSink {
+ public:
+  Exchange(RangeFetch& fetch, const ByteRange& asked)
+      : fetch_(fetch), asked_(asked), to_skip_(fetch.at() - asked.begin) {}
+
+  Status begin(const net::ResponseHead& head) override {
+    std::optional<uint64_t> length;
+    if (const auto text = net::find_header(head.headers, "Content-Length")) {
+      length = parse_decimal(*text);
+      if (!length) return bad("a Content-Length that is no number");
+    }
+    if (head.status == 206) return begin_partial(head, length);
+    if (head.status != 200) return bad(fmt::format("status {} for a range", head.status));
+    if (length && *length != asked_.size()) {
+      // The storage ignored the range and sends everything.
+      if (*length < asked_.end) return bad(fmt::format("{} bytes instead of {}", *length, asked_.size()));
+      to_skip_ += asked_.begin;
+      ends_before_answer_ = *length > asked_.end;
+    }
+    return {};
+  }
+
+  MutableByteSpan room(UniqueFunction<void()> resume) override {
+    is_dropping_ = to_skip_ > 0 || fetch_.piece_is_done();
+    if (is_dropping_) {
+      return MutableByteSpan(scratch_).first(
+          static_cast<size_t>(std::min<uint64_t>(scratch_.size(), std::max<uint64_t>(to_skip_, 1))));
+    }
+    const auto room = fetch_.request_.sink->room(std::move(resume));
+    return room.first(static_cast<size_t>(std::min<uint64_t>(room.size(), fetch_.piece_end_ - fetch_.at())));
+  }
+
+  Status filled(size_t n_bytes) override {
+    fetch_.permit_.moved(n_bytes);
+    if (is_dropping_) {
+      if (to_skip_ == 0) return bad("more bytes than were asked for");
+      to_skip_ -= n_bytes;
+      return {};
+    }
+    fetch_.request_.sink->filled(n_bytes);
+    fetch_.delivered_ += n_bytes;
+    // Not a failure: RangeFetch::judge looks first whether all has come.
+    if (ends_before_answer_ && fetch_.piece_is_done()) return fail(ErrorCode::kCancelled, "enough");
+    return {};
+  }
+
+ private:
+  Status begin_partial(const net::ResponseHead& head, const std::optional<uint64_t>& length) const {
+    if (length && *length != asked_.size())
+      return bad(fmt::format("{} bytes instead of {}", *length, asked_.size()));
+    const auto text = net::find_header(head.headers, "Content-Range");
+    if (!text) {
+      if (!length) return bad("neither Content-Range nor Content-Length");
+      return {};
+    }
+    const auto range = parse_content_range(*text);
+    if (!range || range->bytes != asked_) {
+      return bad(fmt::format("bytes [{}, {}) were asked for, the answer says: {}", asked_.begin, asked_.end,
+                             one_line(*text, 80)));
+    }
+    return {};
+  }
+
+  RangeFetch& fetch_;  // keeps this alive, and waits for the exchange to end
+  const ByteRange asked_;
+  uint64_t to_skip_;
+  bool ends_before_answer_ = false;
+  bool is_dropping_ = false;
+  std::array<std::byte, 16384> scratch_;  // for what is dropped
+};
+
+RangeFetch::RangeFetch(HttpContext& context, FetchRequest request, std::shared_ptr<const HttpTicket> ticket,
+                       std::stop_token stop, Callback<void> done)
+    : context_(context),
+      in_flight_(context.in_flight.token()),
+      request_(std::move(request)),
+      ticket_(std::move(ticket)),
+      stop_(std::move(stop)),
+      done_(std::move(done)) {}
+
+void RangeFetch::start(HttpContext& context, FetchRequest request, std::stop_token stop,
+                       Callback<void> done) {
+  auto ticket = std::dynamic_pointer_cast<const HttpTicket>(request.range.ticket);
+  if (ticket == nullptr || request.range.bytes.begin >= request.range.bytes.end) {
+    return done(fail(ErrorCode::kInvalidArgument,
+                     fmt::format("xorb {}: a range that this store did not give", request.xorb.hex())));
+  }
+  const auto fetch =
+      std::make_shared<RangeFetch>(context, std::move(request), std::move(ticket), stop, std::move(done));
+  context.downloads.acquire(std::move(stop), [fetch](net::Permit permit) {
+    if (!permit) return fetch->finish(fail(ErrorCode::kCancelled, "cancelled"));
+    fetch->permit_ = std::move(permit);
+    fetch->next_piece();
+  });
+}
+
+void RangeFetch::next_piece() {
+  if (at() == request_.range.bytes.end) return finish({});
+  const auto self = shared_from_this();
+  CallPlan plan;
+  plan.route = net::Route::kFetch;
+  plan.label = "GET (xorb bytes)";
+  plan.authorized = false;
+  plan.permit = &permit_;
+  plan.request = [self] { return self->make_request(); };
+  plan.judge = [self](net::Outcome& outcome) { return self->judge(outcome); };
+  plan.refresh_url = [self](std::stop_token stop, Callback<void> done) {
+    self->refresh_url(std::move(stop), std::move(done));
+  };
+  plan.progress_bytes = [self] { return self->delivered_ - self->delivered_before_; };
+  n_refusals_ = 0;
+  Call::start(context_, std::move(plan), stop_, [self](CallEnd end) {
+    if (end.verdict == Verdict::kSuccess) return self->next_piece();
+    self->finish(fail(end.error, "xorb " + self->request_.xorb.hex()));
+  });
+}
+
+net::Request RangeFetch::make_request() {
+  source_ = ticket_->table->source(ticket_->entry, at());
+  ByteRange asked = source_.signed_for;
+  piece_end_ = asked.end;
+  asked_for_part_ = !wants_whole_ranges_ && at() > asked.begin;
+  if (asked_for_part_) asked.begin = at();
+  delivered_before_ = delivered_;
+  exchange_ = std::make_shared<Exchange>(*this, asked);
+  net::Request request;
+  request.url = source_.url;
+  request.headers.push_back({"Range", range_value(asked)});
+  request.sink = exchange_;
+  return request;
+}
+
+std::optional<Judgement> RangeFetch::judge(net::Outcome& outcome) {
+  exchange_.reset();
+  if (delivered_ > delivered_before_) n_refusals_ = 0;
+  if (!outcome) {
+    if (outcome.error().fault != net::Fault::kRefusedByReceiver) return std::nullopt;
+    if (piece_is_done() && outcome.error().error.code == ErrorCode::kCancelled) return Judgement{};
+    return Judgement{Verdict::kRetry, outcome.error().error};
+  }
+  if (outcome->is_success()) {
+    if (piece_is_done()) return Judgement{};
+    return Judgement{
+        Verdict::kRetry,
+        {ErrorCode::kCorruption, fmt::format("the answer ended {} bytes early", piece_end_ - at())}};
+  }
+  // Storage that signs ranges may refuse a part of one, either way.
+  const int status = outcome->head.status;
+  if (status != 403 && status != 416) return std::nullopt;
+  auto error = status_error({outcome->head, {}}, {});  // the body may quote the signature
+  if (status == 416 && !asked_for_part_) {
+    error.code = ErrorCode::kCorruption;  // the reconstruction promised these bytes
+    return Judgement{Verdict::kFatal, std::move(error)};
+  }
+  return Judgement{Verdict::kRefreshUrl, std::move(error)};
+}
+
+/// After 403, or 416 for a part of a range.
+void RangeFetch::refresh_url(std::stop_token stop, Callback<void> done) {
+  const bool is_current = ticket_->table->generation() == source_.generation;
+  if (is_current) ++n_refusals_;
+  if (n_refusals_ > kMaxRefusals) {
+    return done(
+        fail(ErrorCode::kUnauthorized, fmt::format("{} fresh URLs in a row were refused", kMaxRefusals)));
+  }
+  if (asked_for_part_ && n_refusals_ > 1) wants_whole_ranges_ = true;
+  ticket_->table->refresh(source_.generation, std::move(stop), std::move(done));
+}
+
+void RangeFetch::finish(Status outcome) {
+  // The sink may be freed with the callback, and the context once the token is gone.
+  permit_.release();
+  exchange_.reset();
+  request_.sink.reset();
+  const auto in_flight = std::exchange(in_flight_, std::nullopt);
+  auto done = std::move(done_);
+  done(std::move(outcome));
+}
+
+}  // namespace xet::cas
