@@ -74,17 +74,20 @@ def _our_objects(matrix: Matrix, report: Report, paths: list[Path]) -> None:
     ):
         store = folder / "store"
         stored = matrix.clients["xet"].upload(Access(f"local:{store}"), paths, folder / "cache")
-        xorbs = sorted(path for path in (store / "objects").rglob("*") if path.is_file() and _magic(path) == b"XETBLOB")
-        shards = sorted(
-            path for path in (store / "objects").rglob("*") if path.is_file() and _magic(path) == b"HFRepoM"
-        )
+        objects = [path for path in sorted(store.rglob("*")) if path.is_file() and "shard-cache" not in path.parts]
+        xorbs = [path for path in objects if _is_xorb(path.read_bytes())]
+        shards = [path for path in objects if path.read_bytes().startswith(b"HFRepoMetaData")]
         cell.note = f"{len(xorbs)} xorbs, {len(shards)} shards"
         if not xorbs or not shards:
             raise AssertionError("our store has none")
         for name in ("cas-memory", "cas-disk"):
             with matrix.server(name) as server, matrix.fresh() as cache, matrix.fresh() as out:
                 for xorb in xorbs:
-                    _post(f"{server.url}/v1/xorbs/default/{xorb.stem}", xorb.read_bytes())
+                    _post(f"{server.url}/v1/xorbs/default/{xorb.name[:64]}", xorb.read_bytes())
+                    if name == "cas-disk":
+                        kept = server.data / "xorbs" / f"default.{xorb.name[:64]}"
+                        if kept.read_bytes() != xorb.read_bytes():
+                            raise AssertionError("the genuine server did not keep our xorb as it was")
                 for shard in shards:
                     _post(f"{server.url}/v1/shards", shard.read_bytes())
                 files = {path.name: file for path, file in zip(paths, stored, strict=True)}
@@ -94,9 +97,10 @@ def _our_objects(matrix: Matrix, report: Report, paths: list[Path]) -> None:
                         raise AssertionError(f"{path.name} came back different from {name}")
 
 
-def _magic(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(7)
+def _is_xorb(content: bytes) -> bool:
+    """Ends with a footer, whose length stands in the last four bytes."""
+    footer = int.from_bytes(content[-4:], "little") + 4
+    return content[-footer:].startswith(b"XETBLOB")
 
 
 def _our_dedup_answers(matrix: Matrix, report: Report, paths: list[Path]) -> None:
