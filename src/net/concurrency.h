@@ -25,14 +25,18 @@ enum class TransferEnd : uint8_t {
 /// Decides how many transfers run at once, from the bytes that all of them together move. Pure: times are
 /// passed in and must not go back. Not thread-safe; Permits owns one.
 ///
-/// It climbs while the total rises: the limit goes up by a step, the total is measured over an epoch, and the
-/// step stays when it brought a good part of what it promised. Steps double until one did not pay, then they
-/// are a quarter; when that does not pay either, it stays for a while and tries again later and later. Epochs
-/// in which the limit was not used up decide nothing. A throttled or stalled transfer halves the limit, or
-/// takes back the step that is being tried; transfers begun before the last cut do not cut again.
+/// It climbs while the total rises. The limit goes up by a step, the total is measured over an epoch of a
+/// second or more, and the step stays if it brought a good part of what it promised. Steps double until one
+/// did not pay, then they are a quarter; when that does not pay either, the limit stays for a while, and the
+/// next try comes later each time. Epochs in which nobody used the limit up decide nothing.
+///
+/// A throttled or stalled transfer takes back the step that is being tried, or else halves the limit; the
+/// climb begins anew from there. What began before a cut, or ends while more transfers run than the limit
+/// allows, does not cut again: it is news of the past.
 class ConcurrencyController {
  public:
   using Time = std::chrono::steady_clock::time_point;
+  using Duration = std::chrono::steady_clock::duration;
 
   ConcurrencyController(const ConcurrencyBounds& bounds, Time now);
 
@@ -47,31 +51,37 @@ class ConcurrencyController {
 
  private:
   enum class Phase : uint8_t {
-    kMeasure,  // the limit is not known to be good or bad: get a rate to compare with
-    kTry,      // one step above good_
-    kHold,     // at good_, until hold_until_
+    kMeasure,  // a rate to compare with is not known
+    kTry,      // the limit is a step above good_
+    kHold,     // at good_, at least until hold_until_
+  };
+  // What one epoch showed.
+  struct Measure {
+    size_t limit = 0;
+    double used = 0;  // transfers on average
+    double rate = 0;  // bytes per second, all together
   };
 
   void advance(Time now);
-  void end_epoch(double rate, Time now);
-  void begin_epoch(Time now);
+  void end_epoch_if_due(Time now);
+  void judge_step(const Measure& seen, Time now);
   void set_limit(size_t limit, Time now);
-  size_t step() const;
+  void begin_epoch(Time at);
   void try_step(Time now);
   void hold(Time now);
+  void cut(Time now);
 
   ConcurrencyBounds bounds_;
   size_t limit_;
   Phase phase_ = Phase::kMeasure;
   bool doubling_ = true;
+  size_t n_paid_ = 0;  // steps of a quarter in a row
 
-  // The last limit that was worth its connections, and the total rate there, in bytes per second.
-  size_t good_limit_;
-  double good_rate_ = 0;
+  Measure good_;          // the last limit that was worth its connections
   double last_rate_ = 0;  // of the epoch before, while a step is being tried
-  size_t waits_ = 0;      // epochs that a step was given because its rate still rose
+  size_t n_epochs_ = 0;   // that the step was given so far
 
-  Time epoch_begin_;
+  Time epoch_begin_;  // in the future for a moment after each change
   Time last_event_;
   uint64_t epoch_bytes_ = 0;
   uint64_t epoch_events_ = 0;
@@ -80,7 +90,7 @@ class ConcurrencyController {
 
   Time last_cut_;
   Time hold_until_;
-  std::chrono::steady_clock::duration hold_for_;
+  Duration hold_for_;
 };
 
 }  // namespace xet::net

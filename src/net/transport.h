@@ -21,7 +21,9 @@ struct Header {
 };
 using Headers = std::vector<Header>;
 
-/// The value of the first header of that name, compared without case; nullopt when there is none.
+/// Compares without case, as header names are.
+bool same_header_name(std::string_view a, std::string_view b);
+/// The value of the first header of that name; nullopt when there is none.
 std::optional<std::string_view> find_header(const Headers& headers, std::string_view name);
 
 /// How long to wait for a peer. There is no limit on the total time of an exchange.
@@ -29,7 +31,8 @@ struct Patience {
   static constexpr std::chrono::milliseconds kForever = std::chrono::milliseconds::max();
   /// Name resolution, TCP, proxy and TLS together.
   std::chrono::milliseconds connect{60'000};
-  /// From the last byte of the request to the first one of the answer.
+  /// From the last byte of the request (acknowledged by the peer's system, where ours tells) to the first
+  /// line of the answer.
   std::chrono::milliseconds first_byte{30'000};
   /// While bytes of the request or of the answer's body are due: without any in either direction.
   std::chrono::milliseconds stall{30'000};
@@ -60,7 +63,8 @@ class ResponseSink {
 struct Request {
   std::string method = "GET";
   std::string url;  ///< may hold a signature: never logged, never in an error with its query
-  Headers headers;  ///< nothing is added but Host, Accept, Content-Length and what the transport was made with
+  Headers
+      headers;  ///< nothing is added but Host, Accept, Content-Length and what the transport was made with
   /// The body, in order. Each piece must stay valid until the outcome. Sent again from the start when the
   /// request has to be repeated (a stale connection, a redirect that keeps the method).
   std::vector<ByteSpan> body;
@@ -110,7 +114,11 @@ struct TransportError {
 using Outcome = tl::expected<Response, TransportError>;
 
 /// Sends HTTP requests. Thread-safe. Any status is a Response; a TransportError means that there is no
-/// complete answer. Nothing is retried here but what a stale pooled connection spoilt before a byte was sent.
+/// complete answer. Redirects are followed. Nothing is retried here but what a pooled connection spoilt that
+/// turned out dead before a byte of the answer came: every request of ours may be repeated.
+///
+/// A request that is answered before all of its body was sent (413, 401) gives that answer, and so does one
+/// whose connection breaks in the body of an answer that is no success.
 ///
 /// Implementations: CurlTransport; tests script their own.
 class Transport {
