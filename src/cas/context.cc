@@ -58,8 +58,10 @@ std::string one_line(std::string_view text, size_t max_bytes) {
     if (byte == ' ' && (out.empty() || out.back() == ' ')) continue;
     if (out.size() == max_bytes) {
       // not in the middle of a character
-      while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80 && (byte & 0xc0) == 0x80)
-        out.pop_back();
+      if ((byte & 0xc0) == 0x80) {
+        while (!out.empty() && (static_cast<unsigned char>(out.back()) & 0xc0) == 0x80) out.pop_back();
+        if (!out.empty()) out.pop_back();
+      }
       break;
     }
     out.push_back(static_cast<char>(byte));

@@ -161,8 +161,14 @@ std::optional<Judgement> RangeFetch::judge(net::Outcome& outcome) {
   exchange_.reset();
   if (delivered_ > delivered_before_) n_refusals_ = 0;
   if (!outcome) {
-    if (outcome.error().fault != net::Fault::kRefusedByReceiver) return std::nullopt;
-    if (piece_is_done() && outcome.error().error.code == ErrorCode::kCancelled) return Judgement{};
+    const bool is_refused = outcome.error().fault == net::Fault::kRefusedByReceiver;
+    if (piece_is_done()) {
+      // What breaks behind the last byte is no loss; more bytes than the range has are a fault of the
+      // storage.
+      const bool is_enough = !is_refused || outcome.error().error.code == ErrorCode::kCancelled;
+      return is_enough ? Judgement{} : Judgement{Verdict::kFatal, outcome.error().error};
+    }
+    if (!is_refused) return std::nullopt;
     return Judgement{Verdict::kRetry, outcome.error().error};
   }
   if (outcome->is_success()) {

@@ -56,16 +56,18 @@ class SharedFlight {
   using Current = Sync<std::shared_ptr<Flight>>;
 
   struct OnStop {
-    std::shared_ptr<Current> current;
+    // weak: the waiter owns this, and `current` the waiter
+    std::weak_ptr<Current> current;
     std::weak_ptr<Flight> flight;
     std::weak_ptr<Waiter> waiter;
     void operator()() const {
+      const auto strong_current = current.lock();
       const auto strong_flight = flight.lock();
       const auto strong_waiter = waiter.lock();
-      if (strong_flight == nullptr || strong_waiter == nullptr) return;
+      if (strong_current == nullptr || strong_flight == nullptr || strong_waiter == nullptr) return;
       bool is_last = false;
       {
-        auto now = current->lock();
+        auto now = strong_current->lock();
         auto& waiters = strong_flight->waiters;
         if (waiters.remove(strong_waiter) == 0) return;  // it has its outcome
         is_last = waiters.empty();
