@@ -105,6 +105,8 @@ bool get(const Json& json, const char* name, T& into) {
     if (!member->is_number_unsigned()) return false;
   } else {
     if (!member->is_number_integer()) return false;
+    // Unsigned in the parser's eyes: below zero in ours.
+    if (member->is_number_unsigned() && !std::in_range<T>(member->template get<uint64_t>())) return false;
   }
   into = member->template get<T>();
   return true;

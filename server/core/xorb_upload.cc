@@ -106,7 +106,9 @@ Result<bool> XorbUpload::finish() {
     XET_TRY_STATUS(footer.write_to([&](ByteSpan piece) { return writer_->append(std::span(&piece, 1)); }));
     row = xorb_row(footer, 0);
   }
-  return store(row);
+  auto outcome = store(row);
+  writer_.reset();  // another upload's object is used: then ours goes
+  return outcome;
 }
 
 Result<bool> XorbUpload::store(store::XorbRow row) {

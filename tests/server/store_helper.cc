@@ -6,6 +6,7 @@
 //   server_store_helper torn N DIR    the same, but the call, if it writes, does half of its work first
 //   server_store_helper eio N DIR     the N-th such call fails with EIO
 //   server_store_helper enospc N DIR  the N-th such call and all later ones that need space fail with ENOSPC
+//   server_store_helper keys N DIR    writes a token and an upload grant of the store's keys to DIR.keys-N
 //   server_store_helper write SEED DIR
 //                                     stores the shared xorbs in an order of its own, some of its own, and
 //                                     files
@@ -24,8 +25,13 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
+#include "base/clock.h"
+#include "server/core/embedded_store.h"
+#include "server/core/signed_url.h"
+#include "server/core/tokens.h"
 #include "server/crash_scenario.h"
 
 namespace {
@@ -181,6 +187,19 @@ int write_mine(uint64_t seed, const std::string& directory) {
   return 0;
 }
 
+int write_keys(long number, const std::string& directory) {
+  const auto opened = core::open_embedded_store(directory);
+  if (!opened) return 1;
+  const auto tokens = core::TokenAuthority::open(opened->service->meta(), system_clock());
+  const auto urls = core::UrlSigner::open(opened->service->meta(), system_clock());
+  if (!tokens || !urls) return 1;
+  const auto token = (*tokens)->issue({.expires_at_s = UINT64_MAX});
+  if (!token) return 1;
+  std::ofstream out(directory + ".keys-" + std::to_string(number));
+  out << *token << '\n' << (*urls)->grant_id({.expires_at_s = UINT64_MAX}) << '\n';
+  return out.flush() ? 0 : 1;
+}
+
 }  // namespace
 }  // namespace xet::testing
 
@@ -189,6 +208,7 @@ int main(int argc, char** argv) {
   const std::string mode = argv[1];
   const long number = std::strtol(argv[2], nullptr, 10);
   if (mode == "write") return xet::testing::write_mine(static_cast<uint64_t>(number), argv[3]);
+  if (mode == "keys") return xet::testing::write_keys(number, argv[3]);
   g_at = static_cast<int>(number);
   g_fault = mode == "crash"    ? Fault::kCrash
             : mode == "torn"   ? Fault::kTorn
