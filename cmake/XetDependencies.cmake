@@ -2,6 +2,7 @@
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED COMPONENTS Crypto SSL)
+find_package(Boost 1.81 REQUIRED)  # headers only
 find_package(CURL 7.88 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(tl-expected REQUIRED)

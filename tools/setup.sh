@@ -19,6 +19,7 @@ ccache command:ccache
 pkg-config command:pkg-config
 git command:git
 libssl-dev header:openssl/evp.h
+libboost1.81-dev header:boost/beast/version.hpp
 libcurl4-openssl-dev header:curl/curl.h
 liblz4-dev header:lz4frame.h
 libsqlite3-dev header:sqlite3.h

@@ -1,0 +1,78 @@
+#include "server/http/app.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "server/http/route.h"
+
+namespace xet::http {
+
+namespace {
+
+constexpr std::string_view kScheme = "bearer ";
+
+/// What stands behind "Bearer "; empty when nothing does.
+std::string_view bearer_token(std::string_view authorization) {
+  if (authorization.size() <= kScheme.size()) return {};
+  const bool is_bearer = std::ranges::equal(
+      authorization.substr(0, kScheme.size()), kScheme,
+      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b; });
+  return is_bearer ? authorization.substr(kScheme.size()) : std::string_view();
+}
+
+Answer unauthorized(std::string_view line) {
+  Answer out = text_answer(401, line);
+  out.headers.emplace_back("WWW-Authenticate", "Bearer");
+  return out;
+}
+
+}  // namespace
+
+Answer App::failed(const Request& request, const Error& error, Blame blame) {
+  const int status = status_of(error.code, blame);
+  if (status == 500) metrics.store_failures.fetch_add(1, std::memory_order_relaxed);
+  if (status >= 500)
+    report(fmt::format("request {}: {}: {}", request.id, to_string(error.code), error.message));
+  return error_answer(error, blame, limits.retry_after);
+}
+
+uint64_t App::expiry_of_urls() const {
+  const auto expiry = clock->wall_now() + limits.url_lifetime;
+  // Rounded up, so that a URL for a second lives for one.
+  return static_cast<uint64_t>(std::chrono::ceil<std::chrono::seconds>(expiry.time_since_epoch()).count());
+}
+
+std::string App::next_request_id() {
+  // splitmix64, a bijection: no id comes twice.
+  uint64_t z = request_id_seed_ + n_requests_.fetch_add(1, std::memory_order_relaxed) * 0x9e3779b97f4a7c15;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return fmt::format("{:016x}", z ^ (z >> 31));
+}
+
+std::optional<Answer> authorise(const App& app, const Route& route, const RequestHead& head, Caller& caller) {
+  if (route.access != Access::kRead && route.access != Access::kWrite) return std::nullopt;
+  if (!app.auth) {
+    caller.who.reads_every_file = true;
+    return std::nullopt;
+  }
+  const auto token = bearer_token(head.authorization);
+  if (token.empty()) return unauthorized("this needs a token: 'Authorization: Bearer <token>'");
+  const auto claims = app.tokens->check(token);
+  if (!claims) {
+    if (claims.error().code != ErrorCode::kUnauthorized) {
+      app.report(fmt::format("checking a token: {}", claims.error().message));
+      return error_answer(claims.error(), Blame::kStore, app.limits.retry_after);
+    }
+    return unauthorized(claims.error().message);
+  }
+  if (route.access == Access::kWrite && claims->scope != core::Scope::kWrite) {
+    return text_answer(403, "the token allows reading only");
+  }
+  caller.who.repository = claims->repository;
+  caller.name = claims->principal;
+  return std::nullopt;
+}
+
+}  // namespace xet::http

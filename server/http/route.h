@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/http/answer.h"
+#include "server/http/limits.h"
+#include "server/http/request.h"
+#include "server/http/task.h"
+
+namespace xet::http {
+
+class Exchange;
+struct App;
+
+/// What a request needs to be let through. kSigned: the URL itself is the permission, and its handler checks
+/// it.
+enum class Access : uint8_t { kOpen, kSigned, kRead, kWrite, kAdmin };
+
+/// Where a handler runs: on the connection's thread (it must not block), on threads for calls of the store,
+/// or on those for calls that wait for the disk.
+enum class RunsOn : uint8_t { kLoop, kWork, kSync };
+
+/// One line of the table that everything about routes goes by: dispatch, permissions, 405 answers, metrics,
+/// the test against docs/openapi.yaml, and the test of every route with every kind of token.
+struct Route {
+  using Handler = Answer (*)(App&, const Request&);
+  using Streamer = Task<> (*)(Exchange&);
+
+  std::string_view method;
+  std::string_view path;  ///< "{file}", "{hash}": 64 hex digits; "{prefix}": a known one; "{name}": anything
+  Access access = Access::kOpen;
+  RunsOn runs_on = RunsOn::kLoop;
+  uint64_t ServerLimits::* max_body = nullptr;  ///< none: the request should have no body
+  bool takes_slot = false;                      ///< counts as a body under way
+  Handler handler = nullptr;                    ///< one of the two is set
+  Streamer streamer = nullptr;
+};
+
+std::span<const Route> routes();
+
+/// What a path leads to.
+struct RouteMatch {
+  enum class Kind : uint8_t {
+    kFound,
+    kUnknown,      ///< no such path
+    kWrongMethod,  ///< `allow` has the right ones
+    kBadValue,     ///< the path is known, what stands in it is not possible
+  };
+  Kind kind = Kind::kUnknown;
+  const Route* route = nullptr;
+  PathValues values;
+  std::string allow;
+};
+
+/// Finds the route among those of one listener: the admin listener has only open and admin ones, the other
+/// all but admin ones. `path` as it was sent.
+RouteMatch find_route(std::string_view method, std::string_view path, bool is_admin_listener);
+
+}  // namespace xet::http

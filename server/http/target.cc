@@ -1,0 +1,97 @@
+#include "server/http/target.h"
+
+#include <algorithm>
+
+namespace xet::http {
+
+namespace {
+
+constexpr size_t kMaxSegments = 16;
+
+std::optional<unsigned> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return std::nullopt;
+}
+
+bool is_visible(char c) {
+  return c > 0x20 && c < 0x7f;
+}
+
+tl::unexpected<Error> bad(std::string_view what) {
+  return fail(ErrorCode::kInvalidArgument, std::string(what));
+}
+
+}  // namespace
+
+Result<Target> Target::parse(std::string_view target) {
+  if (!std::ranges::all_of(target, is_visible)) return bad("the request target has characters that none may");
+  if (target.find('#') != std::string_view::npos) return bad("a request target has no fragment");
+  if (!target.starts_with('/')) {
+    const size_t scheme = target.find("://");
+    if (scheme == std::string_view::npos) return bad("the request target is no path");
+    const auto name = target.substr(0, scheme);
+    if (name != "http" && name != "https") return bad("the request target is no path");
+    const size_t path = target.find('/', scheme + 3);
+    if (path == std::string_view::npos) return bad("the request target has no path");
+    target.remove_prefix(path);
+  }
+  const size_t mark = std::min(target.find('?'), target.size());
+  return Target{.path = target.substr(0, mark),
+                .query = mark == target.size() ? std::string_view() : target.substr(mark + 1)};
+}
+
+std::optional<std::string> decode_percent(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    char c = text[i];
+    if (c == '%') {
+      if (text.size() - i < 3) return std::nullopt;
+      const auto high = hex_digit(text[i + 1]);
+      const auto low = hex_digit(text[i + 2]);
+      if (!high || !low) return std::nullopt;
+      c = static_cast<char>(*high << 4 | *low);
+      i += 2;
+    }
+    if (c < 0x20 || c == 0x7f) return std::nullopt;  // char is signed: beyond ASCII too
+    out.push_back(c);
+  }
+  return out;
+}
+
+Result<std::vector<std::string>> decode_path(std::string_view path) {
+  if (!path.starts_with('/')) return bad("the path does not begin with a slash");
+  std::vector<std::string> out;
+  for (;;) {
+    path.remove_prefix(1);
+    const size_t end = std::min(path.find('/'), path.size());
+    auto segment = decode_percent(path.substr(0, end));
+    if (!segment) return bad("the path has an escape that stands for nothing, or for what no path has");
+    if (segment->empty() || *segment == "." || *segment == "..")
+      return bad("the path has an empty or dot segment");
+    if (segment->find('/') != std::string::npos) return bad("the path has an escaped slash");
+    if (out.size() == kMaxSegments) return bad("the path has too many segments");
+    out.push_back(*std::move(segment));
+    if (end == path.size()) return out;
+    path.remove_prefix(end);
+  }
+}
+
+Result<std::vector<std::string>> query_values(std::string_view query, std::string_view name) {
+  std::vector<std::string> out;
+  while (!query.empty()) {
+    const size_t end = std::min(query.find('&'), query.size());
+    const auto pair = query.substr(0, end);
+    query.remove_prefix(std::min(end + 1, query.size()));
+    const size_t equals = std::min(pair.find('='), pair.size());
+    if (pair.substr(0, equals) != name) continue;
+    auto value = decode_percent(equals == pair.size() ? std::string_view() : pair.substr(equals + 1));
+    if (!value) return bad("the query has an escape that stands for nothing");
+    out.push_back(*std::move(value));
+  }
+  return out;
+}
+
+}  // namespace xet::http
