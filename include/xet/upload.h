@@ -113,7 +113,12 @@ class XET_EXPORT UploadSession {
   UploadStream add_stream(std::string name, FileOptions options = {});
 
   /// Waits until everything is durable in the store. The error is one of the whole session (store
-  /// unreachable, cancelled); then no file of it counts as stored. May be called once.
+  /// unreachable, cancelled); then no file of it counts as stored. May be called once, and nothing may be
+  /// added meanwhile.
+  ///
+  /// A store that does not have what earlier uploads noted of it (it was made anew) is uploaded to once more
+  /// without these notes, if all sources are regular files and bytes; progress begins anew then. With streams
+  /// and pipes that is kNotFound.
   Result<UploadReport> commit();
 
  private:

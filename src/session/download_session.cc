@@ -14,8 +14,6 @@ using session::RangeReceiver;
 namespace {
 
 constexpr size_t kLeastBuffers = 4;
-// Fetches under way at once. A store in this process needs no more; a network will want a control of its own.
-constexpr size_t kMaxFetches = 8;
 // Files begun at once: bounds open files and plans in memory.
 constexpr size_t kMaxActiveFiles = 16;
 
@@ -29,9 +27,10 @@ class DownloadSession::Impl {
         shared_(*client_->impl()),
         options_(std::move(options)),
         monitor_(options_.session, shared_.clock()),
+        max_fetches_(shared_.cas_or_null() == nullptr ? 1 : shared_.cas_or_null()->max_fetches()),
         memory_(reserve()),
         buffers_(shared_.budget(), RangeReceiver::kBufferBytes, kLeastBuffers,
-                 kMaxFetches + 2 * shared_.cpu().size()),
+                 max_fetches_ + 2 * shared_.cpu().size()),
         strand_(shared_.cpu()),
         unblock_(monitor_.stop_token(), [this] { buffers_.cancel(); }) {
     if (auto cas = shared_.require_cas()) {
@@ -96,7 +95,7 @@ class DownloadSession::Impl {
   void pump() {
     if (std::exchange(pumping_, true)) return;  // a file may settle while it is begun
     for (auto& [index, file] : active_) {
-      while (n_fetching_ < kMaxFetches && file->can_fetch()) {
+      while (n_fetching_ < max_fetches_ && file->can_fetch()) {
         ++n_fetching_;
         file->start_fetch();
       }
@@ -130,6 +129,7 @@ class DownloadSession::Impl {
   Client::Impl& shared_;
   const DownloadOptions options_;
   session::Monitor monitor_;
+  const size_t max_fetches_;  // under way at once; how many of them run is the store's to decide
   exec::MemoryBudget::Reservation memory_;
   exec::InFlight in_flight_;
   exec::BufferPool buffers_;

@@ -576,8 +576,8 @@ void Packer::on_shard_put(Status status, uint64_t sent_bytes) {
   putting_shard_ = false;
   if (!status) {
     auto error = std::move(status).error();
-    if (error.code == ErrorCode::kNotFound && staging_.enabled()) {
-      staging_.out_of_date();
+    if (error.code == ErrorCode::kNotFound && staging_.enabled() && staging_.out_of_date()) {
+      relied_on_lost_xorbs_ = true;
       error.message +=
           "; what earlier uploads had noted of this store is out of date and was removed: upload again";
     }

@@ -74,6 +74,9 @@ class Packer final : public BatchSink {
   void shut_down();
   /// After shut_down(): the report, or why there is none. Takes it out.
   Result<UploadReport> take_report();
+  /// After shut_down(): the session failed because the store does not have xorbs that earlier sessions had
+  /// noted. Another one will not rely on them.
+  bool relied_on_lost_xorbs() const { return relied_on_lost_xorbs_; }
 
  private:
   struct File {
@@ -164,6 +167,7 @@ class Packer final : public BatchSink {
   bool finishing_ = false;
   bool putting_shard_ = false;
   bool done_ = false;
+  bool relied_on_lost_xorbs_ = false;
   DeduplicationMetrics totals_;  // what belongs to no single file
 
   Sync<std::vector<std::unique_ptr<codec::Codec>>> codecs_;  // idle ones, for the pack tasks

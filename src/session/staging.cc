@@ -59,10 +59,12 @@ void Staging::accepted(const format::Shard& shard, uint64_t now_s) {
   for (const auto& path : std::exchange(own_, {})) (void)io::remove_file(path);
 }
 
-void Staging::out_of_date() {
+bool Staging::out_of_date() {
+  const bool was_used = !inherited_.empty() || !cached_.empty();
   for (auto* paths : {&inherited_, &cached_}) {
     for (const auto& path : std::exchange(*paths, {})) (void)io::remove_file(path);
   }
+  return was_used;
 }
 
 void Staging::finished() {

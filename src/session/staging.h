@@ -31,8 +31,8 @@ class Staging {
   /// The shard was accepted by the store: it moves to the cache, the staged lists it replaces go.
   void accepted(const format::Shard& shard, uint64_t now_s);
   /// The store does not have what earlier sessions left word of: removes all that was loaded, so that the
-  /// next session does not rely on it.
-  void out_of_date();
+  /// next session does not rely on it. False when nothing was.
+  bool out_of_date();
   /// The whole session is done: what earlier, broken sessions staged moves to the cache too.
   void finished();
 

@@ -1,7 +1,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "base/sync.h"
 #include "session/ingest.h"
@@ -90,8 +94,11 @@ class UploadSession::Impl {
   }
 
   size_t add_file(const std::filesystem::path& path, const FileOptions& options) {
+    std::error_code unknown;
+    const bool can_be_read_again = std::filesystem::is_regular_file(path, unknown);
     auto adding = adding_.lock();
     const size_t index = announce(*adding, path.string(), options);
+    note(*adding, can_be_read_again, {.path = path, .bytes = std::nullopt, .name = {}, .options = options});
     if (auto added = opener_.add(index, path, wants_sha256(options)); !added) {
       packer_.fail_file(index, std::move(added).error());
     }
@@ -100,6 +107,7 @@ class UploadSession::Impl {
 
   size_t add_bytes(std::string name, std::span<const std::byte> bytes, const FileOptions& options) {
     auto adding = adding_.lock();
+    note(*adding, true, {.path = {}, .bytes = bytes, .name = name, .options = options});
     const size_t index = announce(*adding, std::move(name), options);
     monitor_.total_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
     ingest_.add_bytes(index, bytes, wants_sha256(options));
@@ -109,6 +117,7 @@ class UploadSession::Impl {
   std::shared_ptr<session::Ingest::Stream> add_stream(std::string name, const FileOptions& options) {
     auto adding = adding_.lock();
     ++adding->n_open_streams;
+    note(*adding, false, {});
     const size_t index = announce(*adding, std::move(name), options);
     return ingest_.add_stream(index, wants_sha256(options));
   }
@@ -130,11 +139,41 @@ class UploadSession::Impl {
   void cancel() { monitor_.cancel(); }
   Status status() const { return monitor_.status(); }
 
+  /// After a commit() that failed: whether the same upload, begun anew, may succeed at once.
+  bool should_begin_anew() { return packer_.relied_on_lost_xorbs() && adding_.lock()->can_begin_anew; }
+  /// What it takes for that; this session is of no use then.
+  struct Source {
+    std::filesystem::path path;
+    std::optional<std::span<const std::byte>> bytes;  // instead of a path
+    std::string name;                                 // of bytes
+    FileOptions options;
+  };
+  struct NewBegin {
+    std::shared_ptr<Client> client;
+    UploadOptions options;
+    std::vector<Source> sources;
+  };
+  NewBegin new_begin() { return {client_, options_, std::move(adding_.lock()->sources)}; }
+  void add(const Source& source) {
+    source.bytes ? add_bytes(source.name, *source.bytes, source.options)
+                 : add_file(source.path, source.options);
+  }
+
  private:
   struct Adding {
     size_t n_files = 0;
     size_t n_open_streams = 0;
+    bool can_begin_anew = true;  // nothing but sources that can be read twice
+    std::vector<Source> sources;
   };
+
+  static void note(Adding& adding, bool can_be_read_again, Source source) {
+    if (!can_be_read_again) {
+      adding.can_begin_anew = false;
+      adding.sources = {};
+    }
+    if (adding.can_begin_anew) adding.sources.push_back(std::move(source));
+  }
 
   exec::MemoryBudget::Reservation reserve() {
     auto memory = shared_.budget().reserve(plan_.reserved, monitor_.stop_token(), options_.session.deadline);
@@ -183,6 +222,14 @@ size_t UploadSession::add_bytes(std::string name, std::span<const std::byte> byt
 }
 
 Result<UploadReport> UploadSession::commit() {
+  auto report = impl_->commit();
+  if (report || !impl_->should_begin_anew()) return report;
+  // A store that was made anew at the same address. The word of the old one is forgotten by now, so this
+  // needs no new rules: it is another session. The old one goes first, because it holds memory.
+  const auto again = impl_->new_begin();
+  impl_.reset();
+  impl_ = std::make_shared<Impl>(again.client, again.options);
+  for (const auto& source : again.sources) impl_->add(source);
   return impl_->commit();
 }
 

@@ -137,11 +137,47 @@ TEST_F(Resuming, AnswersOfTheStoreServeLaterSessions) {
 TEST_F(Resuming, WordOfXorbsThatTheStoreHasLostIsForgotten) {
   upload_one(client_of(cas_), random_bytes(kMiB, 7));
   broken_upload(content_);
+  const auto file = dir_ / "file";
+  write_bytes(file, content_);
   const auto emptied = std::make_shared<FakeCas>(FakeCas::Options{.shard_places = dir_.path()});
-  EXPECT_THAT(upload(client_of(emptied), {content_}), FailsWith(ErrorCode::kNotFound, "upload again"));
-  const auto report = upload_one(client_of(emptied), content_);
+  const auto client = client_of(emptied);
+  UploadSession session(client, {});
+  session.add_bytes("bytes", content_);
+  session.add_file(file);
+  const auto report = session.commit();
+  ASSERT_THAT(report, IsOk());
+  EXPECT_EQ(report->metrics.new_bytes, content_.size());
+  ASSERT_THAT(report->files, SizeIs(2));
+  EXPECT_EQ(report->files[0]->name, "bytes");
+  EXPECT_EQ(report->files[1]->name, file.string());
+  EXPECT_TRUE(emptied->content(report->files[1]->hash) == content_);
+  EXPECT_EQ(emptied->calls(Op::kPutShard), 2U);
+}
+
+TEST_F(Resuming, AStreamCannotBeReadAgainWhenTheStoreHasLostXorbs) {
+  broken_upload(content_);
+  const auto emptied = std::make_shared<FakeCas>(FakeCas::Options{.shard_places = dir_.path()});
+  const auto client = client_of(emptied);
+  UploadSession session(client, {});
+  auto stream = session.add_stream("stream");
+  ASSERT_THAT(stream.write(content_), IsOk());
+  ASSERT_THAT(stream.finish(), IsOk());
+  EXPECT_THAT(session.commit(), FailsWith(ErrorCode::kNotFound, "upload again"));
+  const auto report = upload_one(client, content_);
   EXPECT_EQ(report.metrics.new_bytes, content_.size());
-  EXPECT_TRUE(emptied->content(report.hash) == content_);
+}
+
+TEST_F(Resuming, AStoreThatGoesOnLosingXorbsIsTriedOnceMoreOnly) {
+  broken_upload(content_);
+  const auto emptied = std::make_shared<FakeCas>(FakeCas::Options{.shard_places = dir_.path()});
+  emptied->fail(Op::kPutShard, [](size_t) { return fail(ErrorCode::kNotFound, "no such xorb"); });
+  EXPECT_THAT(upload(client_of(emptied), {content_}), FailsWith(ErrorCode::kNotFound));
+  EXPECT_EQ(emptied->calls(Op::kPutShard), 2U);
+  // without any notes to blame the first answer counts
+  const auto fresh = std::make_shared<FakeCas>();
+  fresh->fail(Op::kPutShard, [](size_t) { return fail(ErrorCode::kNotFound, "no such xorb"); });
+  EXPECT_THAT(upload(client_of(fresh), {content_}), FailsWith(ErrorCode::kNotFound));
+  EXPECT_EQ(fresh->calls(Op::kPutShard), 1U);
 }
 
 TEST_F(Resuming, TwoSessionsAtOnceDoNotTakeEachOthersLists) {
