@@ -2,11 +2,17 @@
 
 #include <gtest/gtest.h>
 
+#include <cctype>
+#include <cstdlib>
+#include <filesystem>
+
 #include "server/core/base64url.h"
+#include "server/core/tokens.h"
 #include "server/fixed_keys.h"
 #include "support/fake_clock.h"
 #include "support/generators.h"
 #include "support/matchers.h"
+#include "support/temp_dir.h"
 
 namespace xet::testing {
 namespace {
@@ -201,6 +207,30 @@ TEST_F(SignedUrl, OlderKeysStillCountAndTheNewestSigns) {
   const std::string newer = after->path_and_query(grant());
   EXPECT_NE(newer.find("&k=2&"), std::string::npos);
   expect_refused(newer);
+}
+
+/// What fuzz/credentials_fuzz.cc begins with; XET_ACCEPT_GOLDEN=1 writes it anew.
+TEST_F(SignedUrl, FuzzSeedsAreGoodOnes) {
+  const auto seed = [](const char* name, const std::string& text) {
+    const auto path = test_data("..") / "fuzz" / "corpus" / "credentials" / name;
+    if (std::getenv("XET_ACCEPT_GOLDEN") != nullptr) {
+      std::filesystem::create_directories(path.parent_path());
+      write_bytes(path, as_byte_span(text));
+    }
+    return std::string(as_chars(read_bytes(path))).substr(1);
+  };
+  auto forever = grant();
+  forever.expires_at_s = UINT64_MAX;
+  EXPECT_THAT(check(seed("url", 'u' + signer_->path_and_query(forever))), IsOk());
+  EXPECT_THAT(signer_->check_grant_id(seed("grant", 'g' + signer_->grant_id(upload()))), IsOk());
+  const auto tokens = core::TokenAuthority::open(keys_, clock_).value();
+  const auto token = tokens->issue({.repository = 3,
+                                    .repository_name = "model/a/b",
+                                    .scope = core::Scope::kWrite,
+                                    .expires_at_s = UINT64_MAX,
+                                    .principal = "x",
+                                    .id = "1"});
+  EXPECT_THAT(tokens->check(seed("token", 't' + token.value())), IsOk());
 }
 
 }  // namespace
