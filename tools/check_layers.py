@@ -27,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "codec": {"base"},
     "chunk": {"base", "hash"},
     "format": {"base", "hash", "codec", "chunk"},
+    "config": {"base"},
     "exec": PURE,
     "io": PURE | {"exec"},
     "net": PURE | {"exec", "io"},
@@ -40,9 +41,12 @@ ALLOWED: dict[str, set[str]] = {
     "server/hub": PURE | {"exec", "io", "server/core", "server/local", "session", PUBLIC},
     "server/http": PURE | {"exec", "io", "server/hub", "server/core"},
     # The installed library: where the session layer, which knows a store only as an interface, gets a real one.
-    "libxet": PURE | {"exec", "io", "cas", "net", "session", "server/local", PUBLIC},
-    "apps": PURE | {"exec", "io", "cas", "net", "session", "server/local", PUBLIC},
-    "bindings": PURE | {"exec", "io", "cas", "net", "session", "server/local", PUBLIC},
+    "libxet": PURE | {"config", "exec", "io", "cas", "net", "session", "server/local", PUBLIC},
+    # Of the server, `xet serve` and `xet admin` use more than the store that it shares with `local:DIR`.
+    "apps": PURE
+    | {"config", "exec", "io", "cas", "net", "session", "server/local", "server/core", "server/store", "server/http"}
+    | {PUBLIC},
+    "bindings": PURE | {"config", "exec", "io", "cas", "net", "session", "server/local", PUBLIC},
     "tests": EVERYTHING,
     "bench": EVERYTHING,
     "fuzz": EVERYTHING,

@@ -94,6 +94,14 @@ class Server:
                 process.stdout.close()
         return process.returncode
 
+    def kill(self) -> None:
+        """As a crash would end it. Nothing is left to be stopped then."""
+        process, self._process = self._process, None
+        process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
     def _start(self) -> None:
         raise NotImplementedError
 

@@ -13,6 +13,7 @@
 #include "apps/xet/names.h"
 #include "apps/xet/text.h"
 #include "base/try.h"
+#include "config/values.h"
 #include "xet/version.h"
 
 namespace xet::cli {
@@ -23,7 +24,10 @@ namespace {
 struct RawArguments {
   std::vector<std::string> paths;
   std::string endpoint, progress, threads, max_memory, timeout;
-  std::string hash, output, range, manifest, directory;
+  std::string hash, output, range, manifest, directory, token;
+  std::string data, listen = "127.0.0.1:8080", admin_listen, public_url, tls_certificate, tls_key, auth;
+  std::string scope, repository, lifetime;
+  bool access_log = false, deep = false;
   bool json = false, quiet = false, recursive = false, verify = false, no_sha256 = false, sha256 = false;
 };
 
@@ -76,8 +80,19 @@ void add_resource_options(CLI::App& command, RawArguments& raw) {
 }
 
 void add_endpoint_option(CLI::App& command, RawArguments& raw) {
-  command.add_option("-e,--endpoint", raw.endpoint, "The store, e.g. local:DIR (default: XET_ENDPOINT)")
+  command
+      .add_option("-e,--endpoint", raw.endpoint,
+                  "The store, e.g. local:DIR or http://HOST:PORT (default: XET_ENDPOINT)")
       ->type_name("ENDPOINT");
+  command
+      .add_option(
+          "--token", raw.token,
+          "Key to an http(s) endpoint (default: XET_TOKEN, which other users of the machine cannot see)")
+      ->type_name("TOKEN");
+}
+
+void add_data_option(CLI::App& command, RawArguments& raw) {
+  command.add_option("--data", raw.data, "The directory of the store")->required()->type_name("DIR");
 }
 
 Result<ProgressMode> parse_progress(const std::string& text) {
@@ -90,6 +105,12 @@ Result<ProgressMode> parse_progress(const std::string& text) {
               fmt::format("--progress is auto, bar, lines, json or none, not '{}'", one_line(text)));
 }
 
+/// Empty when it is not set.
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : std::string(value);
+}
+
 Result<CommonOptions> common_options(const RawArguments& raw, bool uses_endpoint) {
   constexpr uint64_t kLeastMemory = uint64_t{64} << 20;
   constexpr uint64_t kMostThreads = 1024;
@@ -99,8 +120,10 @@ Result<CommonOptions> common_options(const RawArguments& raw, bool uses_endpoint
   out.json = raw.json;
   out.quiet = raw.quiet;
   out.endpoint = raw.endpoint;
-  if (uses_endpoint && out.endpoint.empty()) {
-    if (const char* from_environment = std::getenv("XET_ENDPOINT")) out.endpoint = from_environment;
+  if (uses_endpoint) {
+    if (out.endpoint.empty()) out.endpoint = variable("XET_ENDPOINT");
+    std::string token = raw.token.empty() ? variable("XET_TOKEN") : raw.token;
+    if (!token.empty()) out.client.http.token = AccessToken{.text = std::move(token)};
   }
   if (out.quiet && !raw.progress.empty()) {
     return fail(ErrorCode::kInvalidArgument, "-q and --progress exclude each other");
@@ -166,12 +189,46 @@ Result<Command> download_command(const RawArguments& raw, bool range_given) {
   return Command(std::move(out));
 }
 
+Result<Command> serve_command(const RawArguments& raw) {
+  if (!raw.auth.empty() && raw.auth != "on" && raw.auth != "off")
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("--auth is on or off, not '{}'", one_line(raw.auth)));
+  if (raw.tls_certificate.empty() != raw.tls_key.empty())
+    return fail(ErrorCode::kInvalidArgument, "--tls-cert and --tls-key belong together");
+  return Command(ServeArgs{.data = raw.data,
+                           .listen = raw.listen,
+                           .admin_listen = raw.admin_listen,
+                           .public_url = raw.public_url,
+                           .tls_certificate = raw.tls_certificate,
+                           .tls_key = raw.tls_key,
+                           .auth = raw.auth != "off",
+                           .access_log = raw.access_log});
+}
+
+Result<Command> token_command(const RawArguments& raw) {
+  constexpr std::chrono::hours kLongest{24 * 366};
+  AdminTokenArgs out{.data = raw.data, .may_write = raw.scope == "write", .repository = raw.repository};
+  if (raw.scope != "read" && raw.scope != "write")
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("--scope is read or write, not '{}'", one_line(raw.scope)));
+  if (!raw.lifetime.empty()) {
+    const auto lifetime = config::parse_duration(raw.lifetime);
+    if (!lifetime || *lifetime < std::chrono::seconds(1) || *lifetime > kLongest)
+      return fail(ErrorCode::kInvalidArgument,
+                  fmt::format("--ttl is a time such as 30m, 12h or 7d, at most 366d, not '{}'",
+                              one_line(raw.lifetime)));
+    out.lifetime = std::chrono::duration_cast<std::chrono::seconds>(*lifetime);
+  }
+  return Command(std::move(out));
+}
+
 /// One command of the program: its part of the parser, and what its words mean.
 struct CommandSpec {
   CLI::App* app = nullptr;
   std::function<Result<Command>()> build;
 };
 
+/// `app` is the program, or a command with commands of its own.
 CLI::App& add_command(CLI::App& app, const CommandHelp& help) {
   CLI::App* command = app.add_subcommand(std::string(help.name), std::string(help.summary));
   command->footer(std::string(help.details));
@@ -180,6 +237,45 @@ CLI::App& add_command(CLI::App& app, const CommandHelp& help) {
 
 void add_paths(CLI::App& command, RawArguments& raw, std::string_view what) {
   command.add_option("PATH", raw.paths, std::string(what))->required()->type_name("");
+}
+
+void add_server_commands(CLI::App& app, RawArguments& raw, std::vector<CommandSpec>& out) {
+  const auto add = [&](CLI::App& parent, const CommandHelp& help,
+                       std::function<Result<Command>()> build) -> CLI::App& {
+    auto& command = add_command(parent, help);
+    add_data_option(command, raw);
+    command.add_flag("--json", raw.json, "Write one JSON object per line instead of text")->group("Output");
+    command.add_flag("-q,--quiet", raw.quiet, "Only errors on stderr")->group("Output");
+    out.push_back({&command, std::move(build)});
+    return command;
+  };
+
+  auto& serve = add(app, kServeHelp, [&raw] { return serve_command(raw); });
+  serve
+      .add_option("--listen", raw.listen, "Where to listen (default 127.0.0.1:8080); port 0 is any free one")
+      ->type_name("ADDRESS:PORT");
+  serve
+      .add_option("--public-url", raw.public_url, "How clients reach this server, when a proxy is in between")
+      ->type_name("URL");
+  serve.add_option("--tls-cert", raw.tls_certificate, "Certificate chain (PEM): serve https")
+      ->type_name("FILE");
+  serve.add_option("--tls-key", raw.tls_key, "Its private key (PEM)")->type_name("FILE");
+  serve.add_option("--auth", raw.auth, "on, or off: everybody may read and write (loopback only)")
+      ->type_name("on|off");
+  serve.add_option("--admin-listen", raw.admin_listen, "Serve /metrics there (default: nowhere)")
+      ->type_name("ADDRESS:PORT");
+  serve.add_flag("--access-log", raw.access_log, "Write one JSON object per request to stderr");
+
+  auto& admin = add_command(app, kAdminHelp);
+  admin.require_subcommand(1);
+  auto& token = add(admin, kAdminTokenHelp, [&raw] { return token_command(raw); });
+  token.add_option("--scope", raw.scope, "read or write")->required()->type_name("SCOPE");
+  token.add_option("--repo", raw.repository, "The repository it is for")->type_name("TYPE/NAMESPACE/NAME");
+  token.add_option("--ttl", raw.lifetime, "How long it is good for (default 1h)")->type_name("TIME");
+  add(admin, kAdminStatsHelp, [&raw]() -> Result<Command> { return Command(AdminStatsArgs{raw.data}); });
+  auto& fsck = add(admin, kAdminFsckHelp,
+                   [&raw]() -> Result<Command> { return Command(AdminFsckArgs{raw.data, raw.deep}); });
+  fsck.add_flag("--deep", raw.deep, "Also read every object and hash every chunk");
 }
 
 std::vector<CommandSpec> add_commands(CLI::App& app, RawArguments& raw) {
@@ -252,6 +348,7 @@ std::vector<CommandSpec> add_commands(CLI::App& app, RawArguments& raw) {
     add_output_options(*spec.app, raw);
     if (spec.app != &inspect) add_resource_options(*spec.app, raw);
   }
+  add_server_commands(app, raw, out);
   return out;
 }
 
@@ -278,14 +375,17 @@ Result<std::variant<Invocation, InfoText>> parse_command_line(int argc, const ch
     std::erase(message, kGuard);
     const auto used = app.get_subcommands();
     if (used.empty() && argc == 1)
-      message = "no command given: upload, download, cat, plan, hash, chunks or inspect";
+      message = "no command given: upload, download, cat, plan, hash, chunks, inspect, serve or admin";
     const std::string help =
         used.empty() ? "xet --help" : fmt::format("xet {} --help", used.front()->get_name());
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} (see `{}`)", one_line(message), help));
   }
   for (auto& path : raw.paths) remove_guard(path);
-  for (auto* word : {&raw.endpoint, &raw.progress, &raw.threads, &raw.max_memory, &raw.timeout, &raw.hash,
-                     &raw.output, &raw.range, &raw.manifest, &raw.directory}) {
+  for (auto* word :
+       {&raw.endpoint, &raw.progress,     &raw.threads,    &raw.max_memory,      &raw.timeout, &raw.hash,
+        &raw.output,   &raw.range,        &raw.manifest,   &raw.directory,       &raw.token,   &raw.data,
+        &raw.listen,   &raw.admin_listen, &raw.public_url, &raw.tls_certificate, &raw.tls_key, &raw.auth,
+        &raw.scope,    &raw.repository,   &raw.lifetime}) {
     remove_guard(*word);
   }
 

@@ -20,7 +20,7 @@ struct InfoText {
 };
 
 /// Understands the command line. Wrong usage is kInvalidArgument with a message that says what to write
-/// instead. Reads XET_ENDPOINT, nothing else of the environment.
+/// instead. Reads XET_ENDPOINT and XET_TOKEN, nothing else of the environment.
 Result<std::variant<Invocation, InfoText>> parse_command_line(int argc, const char* const* argv);
 
 }  // namespace xet::cli

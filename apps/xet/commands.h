@@ -14,5 +14,9 @@ void run(Context& context, const PlanArgs& args);
 void run(Context& context, const HashArgs& args);
 void run(Context& context, const ChunksArgs& args);
 void run(Context& context, const InspectArgs& args);
+void run(Context& context, const ServeArgs& args);
+void run(Context& context, const AdminTokenArgs& args);
+void run(Context& context, const AdminStatsArgs& args);
+void run(Context& context, const AdminFsckArgs& args);
 
 }  // namespace xet::cli

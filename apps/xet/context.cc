@@ -10,6 +10,7 @@
 #include "apps/xet/names.h"
 #include "apps/xet/progress.h"
 #include "xet/endpoint.h"
+#include "xet/version.h"
 
 namespace xet::cli {
 
@@ -17,8 +18,7 @@ namespace {
 
 constexpr std::string_view kEndpointForms =
     "local:DIR (a store in a directory; works without a server), http(s)://HOST (a Xet server) or "
-    "hf:TYPE/NAMESPACE/NAME (a repository on a Hub); this version has local:DIR only, http(s) and hf are not "
-    "there yet";
+    "hf:TYPE/NAMESPACE/NAME (a repository on a Hub; not in this version yet)";
 
 /// The directory of a local: endpoint; nullopt for other forms, which open_endpoint() judges.
 std::optional<std::filesystem::path> local_directory(std::string_view endpoint) {
@@ -86,7 +86,10 @@ Result<std::shared_ptr<Client>> Context::open_store(StoreUse use) const {
                        fmt::format("there is no store at {}: check the endpoint", options_.endpoint));
     }
   }
-  return open_endpoint(options_.endpoint, options_.client);
+  ClientOptions client = options_.client;
+  client.http.user_agent = fmt::format("xet/{}", kVersion);
+  client.http.on_notice = [this](std::string_view text) { out_.note(fmt::format("note: {}", text)); };
+  return open_endpoint(options_.endpoint, client);
 }
 
 Result<std::shared_ptr<Client>> Context::open_without_store() const {

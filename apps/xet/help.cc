@@ -14,7 +14,7 @@ const std::string_view kProgramDetails =
     "\n"
     "Endpoints (-e or the variable XET_ENDPOINT):\n"
     "  local:DIR                  a store in the directory DIR; no server needed\n"
-    "  http(s)://HOST             a Xet server             (not in this version yet)\n"
+    "  http(s)://HOST[:PORT]      a Xet server, e.g. `xet serve`; --token or XET_TOKEN is the key to it\n"
     "  hf:TYPE/NAMESPACE/NAME     a repository on a Hub    (not in this version yet)\n"
     "\n"
     "Results go to stdout, everything else to stderr.\n"
@@ -100,5 +100,47 @@ const CommandHelp kInspectHelp = {
     "\n"
     "Example:\n"
     "  xet inspect --verify suspicious.xorb"};
+
+const CommandHelp kServeHelp = {
+    "serve", "Serve a store over HTTP",
+    "Makes the store in DIR when there is none, and serves it to any Xet client until SIGINT or SIGTERM,\n"
+    "which lets running requests end first, for at most 10 seconds. What is acknowledged is on disk.\n"
+    "DIR is the same store that local:DIR opens, also while it is served. Prints `listening on URL` when\n"
+    "it is ready. Requests need a token of `xet admin cas-token`; --auth=off lets everybody in and is\n"
+    "allowed on loopback addresses only. More is in docs/serve.md.\n"
+    "\n"
+    "Examples:\n"
+    "  xet serve --data /srv/xet --auth=off\n"
+    "  xet serve --data /srv/xet --listen 0.0.0.0:443 --tls-cert cert.pem --tls-key key.pem \\\n"
+    "    --public-url https://xet.example.org"};
+
+const CommandHelp kAdminHelp = {"admin", "Look after a store that is, or may be, served",
+                                "Each command works on the directory, also while a server runs on it."};
+
+const CommandHelp kAdminTokenHelp = {
+    "cas-token", "Print a token for a store",
+    "Prints one token and nothing else. It opens the CAS routes of `xet serve` on the same directory, and "
+    "of\n"
+    "nothing else. A write token may also read. Without --repo it is for the store's own repository, the\n"
+    "one that local:DIR writes to; a repository named with --repo is made on first use, and a token for it\n"
+    "reads only what was uploaded to it.\n"
+    "\n"
+    "Examples:\n"
+    "  export XET_TOKEN=$(xet admin cas-token --data /srv/xet --scope write)\n"
+    "  xet admin cas-token --data /srv/xet --scope read --repo model/acme/bert --ttl 12h"};
+
+const CommandHelp kAdminStatsHelp = {"stats", "Say what a store holds",
+                                     "Counts files, xorbs and shards and their bytes.\n"
+                                     "\n"
+                                     "Example:\n"
+                                     "  xet admin stats --data /srv/xet"};
+
+const CommandHelp kAdminFsckHelp = {
+    "fsck", "Check a store",
+    "Compares what the store has noted with the objects that are there. --deep also reads every object and\n"
+    "hashes every chunk. Names each object that is missing or damaged, with exit code 6. Changes nothing.\n"
+    "\n"
+    "Example:\n"
+    "  xet admin fsck --data /srv/xet --deep"};
 
 }  // namespace xet::cli

@@ -20,5 +20,10 @@ extern const CommandHelp kPlanHelp;
 extern const CommandHelp kHashHelp;
 extern const CommandHelp kChunksHelp;
 extern const CommandHelp kInspectHelp;
+extern const CommandHelp kServeHelp;
+extern const CommandHelp kAdminHelp;
+extern const CommandHelp kAdminTokenHelp;
+extern const CommandHelp kAdminStatsHelp;
+extern const CommandHelp kAdminFsckHelp;
 
 }  // namespace xet::cli

@@ -27,8 +27,11 @@ bool asks_for_json(int argc, char** argv) {
   return false;
 }
 
-/// Commands that leave files behind get time to do it properly; the others have nothing to put in order.
+/// Commands that leave files behind, or requests unanswered, get time to do it properly; the others have
+/// nothing to put in order.
 std::chrono::milliseconds grace_of(const Command& command) {
+  // A server gives its requests ten seconds, and has something to do before and after.
+  if (std::holds_alternative<ServeArgs>(command)) return std::chrono::milliseconds(15'000);
   const bool writes =
       std::holds_alternative<UploadArgs>(command) || std::holds_alternative<DownloadArgs>(command);
   return writes ? std::chrono::milliseconds(10'000) : std::chrono::milliseconds(400);

@@ -22,7 +22,7 @@ struct CommonOptions {
   bool json = false;
   bool quiet = false;
   ProgressMode progress = ProgressMode::kAuto;
-  ClientOptions client;
+  ClientOptions client;  ///< of its HTTP part only the token; the rest comes from the environment
   std::optional<std::chrono::milliseconds> timeout;
 };
 
@@ -57,7 +57,31 @@ struct InspectArgs {
   std::string path;
   bool verify = false;
 };
+struct ServeArgs {
+  std::string data;
+  std::string listen;        ///< ADDRESS:PORT; port 0: any free one
+  std::string admin_listen;  ///< the same for /metrics; empty: none
+  std::string public_url;    ///< empty: as the client addressed us
+  std::string tls_certificate;
+  std::string tls_key;
+  bool auth = true;
+  bool access_log = false;
+};
+struct AdminTokenArgs {
+  std::string data;
+  bool may_write = false;
+  std::string repository;  ///< empty: repository 0
+  std::chrono::seconds lifetime{3600};
+};
+struct AdminStatsArgs {
+  std::string data;
+};
+struct AdminFsckArgs {
+  std::string data;
+  bool deep = false;
+};
 
-using Command = std::variant<UploadArgs, DownloadArgs, CatArgs, PlanArgs, HashArgs, ChunksArgs, InspectArgs>;
+using Command = std::variant<UploadArgs, DownloadArgs, CatArgs, PlanArgs, HashArgs, ChunksArgs, InspectArgs,
+                             ServeArgs, AdminTokenArgs, AdminStatsArgs, AdminFsckArgs>;
 
 }  // namespace xet::cli

@@ -106,7 +106,10 @@ void Output::error(const Error& error, std::optional<std::string_view> path) {
 }
 
 void Output::note(std::string_view text) {
-  if (quiet_) return;
+  if (!quiet_) log_line(text);
+}
+
+void Output::log_line(std::string_view text) {
   auto state = state_.lock();
   flush_locked(*state);
   write_stderr(*state, fmt::format("{}\n", text));

@@ -63,6 +63,8 @@ class Output {
   void error(const Error& error, std::optional<std::string_view> path = {});
   /// A line on stderr that -q silences.
   void note(std::string_view text);
+  /// A line of a log on stderr, whatever else was asked for.
+  void log_line(std::string_view text);
   /// Replaces the line at the bottom of a terminal; the next line of stderr output wipes it out.
   void status_line(std::string_view text);
   void clear_status_line();

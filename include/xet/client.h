@@ -9,6 +9,8 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "xet/export.h"
@@ -47,10 +49,35 @@ struct SessionOptions {
   std::chrono::milliseconds progress_interval{100};
 };
 
+/// A token that a store asks for, and until when it is good.
+struct AccessToken {
+  std::string text;
+  uint64_t expires_at_s = UINT64_MAX;  ///< Unix seconds
+};
+
+/// How to talk to an http(s) endpoint; other stores need nothing of it.
+struct HttpOptions {
+  std::optional<AccessToken> token;
+  /// Gives a new token; called shortly before the old one ends, by one thread at a time, and may block.
+  std::function<Result<AccessToken>()> refresh;
+  /// The same by a URL: a GET that answers {"casUrl", "exp", "accessToken"}, as Hubs do, sent with these
+  /// headers. `refresh` goes first.
+  std::string refresh_url;
+  std::vector<std::pair<std::string, std::string>> refresh_headers;
+  /// Sent with every request, also to the hosts that serve the bytes of xorbs: never a secret of the store.
+  std::vector<std::pair<std::string, std::string>> headers;
+  std::string user_agent;  ///< empty: "libxet/VERSION"
+  std::string session_id;  ///< names all requests of this client in the logs of servers; empty: a random one
+  /// Told in one line, for people: a setting of the environment that has no effect, a request that failed and
+  /// is repeated. From any thread; must be short. Never holds a secret.
+  std::function<void(std::string_view)> on_notice;
+};
+
 struct ClientOptions {
   size_t threads = 0;  ///< for hashing, packing and decoding; 0 means one per usable core
   size_t max_memory_bytes = size_t{256}
                             << 20;  ///< buffers of all sessions of the client together; at least 64 MiB
+  HttpOptions http;
 };
 
 /// A connection to one store, with the threads and the memory that its sessions share. Made by

@@ -12,7 +12,9 @@ namespace xet {
 
 /// Opens a store by its endpoint:
 ///   local:DIR or local://DIR   an embedded store in DIR, made when it is not there
-/// Other forms (http, https, hf) are kInvalidArgument in this version, with a message that says so.
+///   http(s)://HOST[:PORT][/…]  a Xet server; see ClientOptions::http, and docs/settings.md for what the
+///                              environment says. Nothing is sent yet
+/// hf:… is kInvalidArgument in this version, with a message that says so.
 /// Blocks for the time that opening the store takes. A Client may be used from any thread.
 XET_EXPORT Result<std::shared_ptr<Client>> open_endpoint(std::string_view endpoint,
                                                          const ClientOptions& options = {});
