@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 #include "base/sync.h"
 #include "cas/http_cas.h"
@@ -18,6 +20,8 @@
 #include "net/transport.h"
 
 namespace xet::cas {
+
+struct MultirangeGroup;
 
 /// What all calls of one HttpCas share. Outlives them: whoever destroys it waits for `in_flight` first.
 struct HttpContext {
@@ -40,6 +44,10 @@ struct HttpContext {
   std::atomic<bool> has_no_file_heads{false};
   /// Until when xorbs go without asking for a grant.
   Sync<std::chrono::steady_clock::time_point> no_grants_until;
+  std::atomic<size_t> n_multirange_refusals{0};  ///< in a row
+  /// Fetches that wait for the others of their URL: table, its generation, URL in it.
+  using GroupKey = std::tuple<const void*, uint64_t, size_t>;
+  Sync<std::map<GroupKey, std::shared_ptr<MultirangeGroup>>> multirange_groups;
   exec::InFlight in_flight;
   net::Permits uploads;
   net::Permits downloads;

@@ -9,8 +9,8 @@
 #include "cas/call.h"
 #include "cas/context.h"
 #include "cas/endpoint_tag.h"
+#include "cas/multirange_fetch.h"
 #include "cas/queries.h"
-#include "cas/range_fetch.h"
 #include "cas/session_id.h"
 #include "cas/shard_upload.h"
 #include "cas/xorb_upload.h"
@@ -49,10 +49,11 @@ class HttpCas final : public Cas {
     ask_reconstruction(*context_, file, range, std::move(stop), std::move(done));
   }
   void fetch(FetchRequest request, std::stop_token stop, Callback<void> done) override {
-    RangeFetch::start(*context_, std::move(request), std::move(stop), std::move(done));
+    start_fetch(*context_, std::move(request), std::move(stop), std::move(done));
   }
   void query_dedup(const ChunkHash& chunk, std::stop_token stop,
                    Callback<std::optional<ByteVector>> done) override {
+    if (!context_->options.ask_for_dedup) return done(std::nullopt);
     ask_dedup(*context_, chunk, std::move(stop), std::move(done));
   }
   void xorb_exists(const XorbHash& xorb, std::stop_token stop, Callback<bool> done) override {

@@ -64,6 +64,7 @@ struct HttpCasOptions {
   std::optional<uint64_t> shard_api_version;
   bool legacy_direct_xorb_upload = false;  ///< never ask for grants
   size_t max_xorb_grant_attempts = 3;      ///< 0 counts as 1
+  bool ask_for_dedup = true;               ///< false: query_dedup() knows nothing
   bool enable_multirange_fetching = false;
 
   /// Shared, because several CASes may use one pool of connections.

@@ -37,6 +37,8 @@ class MultipartParser {
   /// Takes from the front of `in` what the next event needs. kNeedsMore: all of it was taken. kCorruption for
   /// anything that is not such a body.
   Result<Event> next(ByteSpan& in);
+  /// Bytes of the part's data still to come.
+  uint64_t body_left() const { return state_ == State::kBody ? body_left_ : 0; }
   /// Whether the closing delimiter has come.
   bool at_end() const { return state_ == State::kAfter; }
 

@@ -28,7 +28,7 @@ tl::unexpected<Error> bad(std::string what) {
 class RangeFetch::Exchange final : public net::ResponseSink {
  public:
   Exchange(RangeFetch& fetch, const ByteRange& asked)
-      : fetch_(fetch), asked_(asked), to_skip_(fetch.at() - asked.begin) {}
+      : fetch_(fetch), asked_(asked), to_skip_(fetch.job_.at() - asked.begin) {}
 
   Status begin(const net::ResponseHead& head) override {
     std::optional<uint64_t> length;
@@ -53,8 +53,9 @@ class RangeFetch::Exchange final : public net::ResponseSink {
       return MutableByteSpan(scratch_).first(
           static_cast<size_t>(std::min<uint64_t>(scratch_.size(), std::max<uint64_t>(to_skip_, 1))));
     }
-    const auto room = fetch_.request_.sink->room(std::move(resume));
-    return room.first(static_cast<size_t>(std::min<uint64_t>(room.size(), fetch_.piece_end_ - fetch_.at())));
+    const auto room = fetch_.job_.door->room(std::move(resume));
+    return room.first(
+        static_cast<size_t>(std::min<uint64_t>(room.size(), fetch_.piece_end_ - fetch_.job_.at())));
   }
 
   Status filled(size_t n_bytes) override {
@@ -64,8 +65,8 @@ class RangeFetch::Exchange final : public net::ResponseSink {
       to_skip_ -= n_bytes;
       return {};
     }
-    fetch_.request_.sink->filled(n_bytes);
-    fetch_.delivered_ += n_bytes;
+    fetch_.job_.door->filled(n_bytes);
+    fetch_.job_.delivered += n_bytes;
     // Not a failure: RangeFetch::judge looks first whether all has come.
     if (ends_before_answer_ && fetch_.piece_is_done()) return fail(ErrorCode::kCancelled, "enough");
     return {};
@@ -96,25 +97,9 @@ class RangeFetch::Exchange final : public net::ResponseSink {
   std::array<std::byte, 16384> scratch_;  // for what is dropped
 };
 
-RangeFetch::RangeFetch(HttpContext& context, FetchRequest request, std::shared_ptr<const HttpTicket> ticket,
-                       std::stop_token stop, Callback<void> done)
-    : context_(context),
-      in_flight_(context.in_flight.token()),
-      request_(std::move(request)),
-      ticket_(std::move(ticket)),
-      stop_(std::move(stop)),
-      done_(std::move(done)) {}
-
-void RangeFetch::start(HttpContext& context, FetchRequest request, std::stop_token stop,
-                       Callback<void> done) {
-  auto ticket = std::dynamic_pointer_cast<const HttpTicket>(request.range.ticket);
-  if (ticket == nullptr || request.range.bytes.begin >= request.range.bytes.end) {
-    return done(fail(ErrorCode::kInvalidArgument,
-                     fmt::format("xorb {}: a range that this store did not give", request.xorb.hex())));
-  }
-  const auto fetch =
-      std::make_shared<RangeFetch>(context, std::move(request), std::move(ticket), stop, std::move(done));
-  context.downloads.acquire(std::move(stop), [fetch](net::Permit permit) {
+void RangeFetch::start(HttpContext& context, FetchJob job) {
+  const auto fetch = std::make_shared<RangeFetch>(context, std::move(job));
+  context.downloads.acquire(fetch->job_.stop, [fetch](net::Permit permit) {
     if (!permit) return fetch->finish(fail(ErrorCode::kCancelled, "cancelled"));
     fetch->permit_ = std::move(permit);
     fetch->next_piece();
@@ -122,7 +107,7 @@ void RangeFetch::start(HttpContext& context, FetchRequest request, std::stop_tok
 }
 
 void RangeFetch::next_piece() {
-  if (at() == request_.range.bytes.end) return finish({});
+  if (job_.at() == job_.bytes.end) return finish({});
   const auto self = shared_from_this();
   CallPlan plan;
   plan.route = net::Route::kFetch;
@@ -134,21 +119,21 @@ void RangeFetch::next_piece() {
   plan.refresh_url = [self](std::stop_token stop, Callback<void> done) {
     self->refresh_url(std::move(stop), std::move(done));
   };
-  plan.progress_bytes = [self] { return self->delivered_ - self->delivered_before_; };
+  plan.progress_bytes = [self] { return self->job_.delivered - self->delivered_before_; };
   n_refusals_ = 0;
-  Call::start(context_, std::move(plan), stop_, [self](CallEnd end) {
+  Call::start(context_, std::move(plan), job_.stop, [self](CallEnd end) {
     if (end.verdict == Verdict::kSuccess) return self->next_piece();
-    self->finish(fail(end.error, "xorb " + self->request_.xorb.hex()));
+    self->finish(fail(end.error, "xorb " + self->job_.xorb.hex()));
   });
 }
 
 net::Request RangeFetch::make_request() {
-  source_ = ticket_->table->source(ticket_->entry, at());
+  source_ = job_.ticket->table->source(job_.ticket->entry, job_.at());
   ByteRange asked = source_.signed_for;
   piece_end_ = asked.end;
-  asked_for_part_ = !wants_whole_ranges_ && at() > asked.begin;
-  if (asked_for_part_) asked.begin = at();
-  delivered_before_ = delivered_;
+  asked_for_part_ = !wants_whole_ranges_ && job_.at() > asked.begin;
+  if (asked_for_part_) asked.begin = job_.at();
+  delivered_before_ = job_.delivered;
   exchange_ = std::make_shared<Exchange>(*this, asked);
   net::Request request;
   request.url = source_.url;
@@ -159,7 +144,7 @@ net::Request RangeFetch::make_request() {
 
 std::optional<Judgement> RangeFetch::judge(net::Outcome& outcome) {
   exchange_.reset();
-  if (delivered_ > delivered_before_) n_refusals_ = 0;
+  if (job_.delivered > delivered_before_) n_refusals_ = 0;
   if (!outcome) {
     const bool is_refused = outcome.error().fault == net::Fault::kRefusedByReceiver;
     if (piece_is_done()) {
@@ -175,7 +160,7 @@ std::optional<Judgement> RangeFetch::judge(net::Outcome& outcome) {
     if (piece_is_done()) return Judgement{};
     return Judgement{
         Verdict::kRetry,
-        {ErrorCode::kCorruption, fmt::format("the answer ended {} bytes early", piece_end_ - at())}};
+        {ErrorCode::kCorruption, fmt::format("the answer ended {} bytes early", piece_end_ - job_.at())}};
   }
   // Storage that signs ranges may refuse a part of one, either way.
   const int status = outcome->head.status;
@@ -190,24 +175,20 @@ std::optional<Judgement> RangeFetch::judge(net::Outcome& outcome) {
 
 /// After 403, or 416 for a part of a range.
 void RangeFetch::refresh_url(std::stop_token stop, Callback<void> done) {
-  const bool is_current = ticket_->table->generation() == source_.generation;
+  const bool is_current = job_.ticket->table->generation() == source_.generation;
   if (is_current) ++n_refusals_;
   if (n_refusals_ > kMaxRefusals) {
     return done(
         fail(ErrorCode::kUnauthorized, fmt::format("{} fresh URLs in a row were refused", kMaxRefusals)));
   }
   if (asked_for_part_ && n_refusals_ > 1) wants_whole_ranges_ = true;
-  ticket_->table->refresh(source_.generation, std::move(stop), std::move(done));
+  job_.ticket->table->refresh(source_.generation, std::move(stop), std::move(done));
 }
 
 void RangeFetch::finish(Status outcome) {
-  // The sink may be freed with the callback, and the context once the token is gone.
   permit_.release();
   exchange_.reset();
-  request_.sink.reset();
-  const auto in_flight = std::exchange(in_flight_, std::nullopt);
-  auto done = std::move(done_);
-  done(std::move(outcome));
+  job_.finish(std::move(outcome));
 }
 
 }  // namespace xet::cas

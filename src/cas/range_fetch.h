@@ -5,7 +5,7 @@
 #include <stop_token>
 
 #include "cas/context.h"
-#include "cas/url_table.h"
+#include "cas/fetch_job.h"
 #include "net/permits.h"
 
 namespace xet::cas {
@@ -17,10 +17,9 @@ struct Judgement;
 /// on whole signed ranges; then it is read once more and dropped. Owns itself until its callback has run.
 class RangeFetch : public std::enable_shared_from_this<RangeFetch> {
  public:
-  static void start(HttpContext& context, FetchRequest request, std::stop_token stop, Callback<void> done);
+  static void start(HttpContext& context, FetchJob job);
 
-  RangeFetch(HttpContext& context, FetchRequest request, std::shared_ptr<const HttpTicket> ticket,
-             std::stop_token stop, Callback<void> done);
+  RangeFetch(HttpContext& context, FetchJob job) : context_(context), job_(std::move(job)) {}
 
  private:
   class Exchange;
@@ -29,20 +28,14 @@ class RangeFetch : public std::enable_shared_from_this<RangeFetch> {
   net::Request make_request();
   std::optional<Judgement> judge(net::Outcome& outcome);
   void refresh_url(std::stop_token stop, Callback<void> done);
-  uint64_t at() const { return request_.range.bytes.begin + delivered_; }
-  bool piece_is_done() const { return at() == piece_end_; }
+  bool piece_is_done() const { return job_.at() == piece_end_; }
   void finish(Status outcome);
 
   HttpContext& context_;
-  std::optional<exec::InFlight::Token> in_flight_;
-  FetchRequest request_;
-  const std::shared_ptr<const HttpTicket> ticket_;
-  const std::stop_token stop_;
-  Callback<void> done_;
+  FetchJob job_;
   net::Permit permit_;
 
   // Touched by one exchange at a time.
-  uint64_t delivered_ = 0;
   uint64_t piece_end_ = 0;  // position in the xorb, of the piece under way
   std::shared_ptr<Exchange> exchange_;
   UrlTable::Source source_;          // of the last attempt
