@@ -38,9 +38,9 @@ build: setup ## programs and libraries, optimised, into build/release/bin
 	$(call compile,release)
 
 .PHONY: demo
-demo: setup ## store a real model and an edited copy of it, fetch both, show what deduplication saved
+demo: setup ## serve a store, upload a real model and an edited copy, fetch both, show what deduplication saved
 	$(call compile,release) --target xet
-	@$(PYTHON) tools/demo.py --xet build/release/bin/xet --local
+	@$(PYTHON) tools/demo.py --xet build/release/bin/xet
 
 .PHONY: test
 test: setup test-venv ## all tests, optimised and again under ASan and UBSan, fuzz corpora included

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import statistics
 import subprocess
@@ -230,10 +231,12 @@ def measure_gets(
     work: Path, stores: Path, servers: Servers, bodies: Path, stored: tuple[str, int], repeats: int, seconds: int
 ) -> None:
     file_hash, size = stored
+    # The same bytes on the same file system as the stores.
+    shutil.copytree(bodies, stores / "bodies")
     loads = {name: Load() for name in (*servers.names, Nginx.name)}
     for i in range(repeats):
         for name in servers.names if i % 2 == 0 else reversed(servers.names):
-            with servers.fresh(name) as server, Nginx(stores / "nginx", bodies) as nginx:
+            with servers.fresh(name) as server, Nginx(stores / "nginx", stores / "bodies") as nginx:
                 ingest(server, bodies)
                 here, by_xorb = ranged_gets(server, file_hash, size)
                 # Right after each server, so that it sees the machine in the same state; the same bytes of the same
@@ -241,6 +244,7 @@ def measure_gets(
                 for side, of, requests in ((name, server, here), (Nginx.name, nginx, by_xorb)):
                     cpu_before = of.cpu_s()
                     note_load(loads[side], of, cpu_before, wrk(work, of, requests, N_GET_CONNECTIONS, seconds))
+    shutil.rmtree(stores / "bodies")
     print(f"GETs of ranges of 8 MiB, {N_GET_CONNECTIONS} connections, {seconds} s.\n")
     header("server", "GB/s", "CPU s/GB", "to nginx")
     for name, load in loads.items():

@@ -66,7 +66,7 @@ class Client:
 
     def _run(self, command: list[str | Path], cache: Path, stdin: str = "", **variables: str) -> bytes:
         """Runs to the end; stdout. Nothing of this machine's settings and caches gets in."""
-        home = {"HF_XET_CACHE": str(cache), "HF_HOME": str(cache)}
+        home = {"HF_XET_CACHE": str(cache), "HF_HOME": str(cache), "RUST_BACKTRACE": "0"}
         command = list(map(str, command))
         done = subprocess.run(
             command,
