@@ -6,7 +6,7 @@ import json
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cli_support import environment
@@ -27,6 +27,8 @@ class Access:
     token: str = ""
     # A GET that answers with a token and the server's URL; clients that know no such thing cannot use it.
     refresh_url: str = ""
+    # HF_XET_… variables; all clients read the same.
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,9 @@ class Client:
             timeout=TIME_LIMIT_S,
         )
         if done.returncode != 0:
-            said = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
+            # xtool puts a stack behind its message when the machine's settings ask for one.
+            text = (done.stderr or done.stdout).decode(errors="replace").partition("Stack backtrace:")[0]
+            said = text.strip().splitlines()
             raise ClientFailed(f"{self.name} ended with {done.returncode}: {' / '.join(said[-3:])}")
         return done.stdout
 
@@ -95,7 +99,7 @@ class HfXet(Client):
         if access.refresh_url:
             options |= {"token_refresh_url": access.refresh_url}
         arguments |= {"endpoint": access.url or None, **options}
-        out = self._run(child_command(self._python, call), cache, stdin=json.dumps(arguments))
+        out = self._run(child_command(self._python, call), cache, json.dumps(arguments), **access.settings)
         return json.loads(out)["result"]
 
     def upload(self, access: Access, paths: list[Path], cache: Path) -> list[Stored]:
@@ -125,7 +129,7 @@ class Xtool(Client):
     def upload(self, access: Access, paths: list[Path], cache: Path) -> list[Stored]:
         cache.mkdir(parents=True, exist_ok=True)
         listing = cache / "uploaded.json"
-        self._run(self._command(access, "upload", "--output", listing, *paths), cache)
+        self._run(self._command(access, "upload", "--output", listing, *paths), cache, **access.settings)
         infos = [entry["xet_info"] for entry in json.loads(listing.read_text())]
         return [Stored(info["hash"], info["file_size"]) for info in infos]
 
@@ -134,7 +138,7 @@ class Xtool(Client):
             name, file = item
             (out / name).parent.mkdir(parents=True, exist_ok=True)
             command = self._command(access, "download", file.hash, "--size", str(file.size), "-o", out / name)
-            self._run(command, cache)
+            self._run(command, cache, **access.settings)
 
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(one, files.items()))
@@ -142,7 +146,8 @@ class Xtool(Client):
     def read(self, access: Access, pieces: list[Piece], out: Path, cache: Path) -> None:
         for i, p in enumerate(pieces):
             span = ["--size", str(p.file.size), "--source-range", f"{p.begin}..{p.end}"]
-            self._run(self._command(access, "download", p.file.hash, *span, "-o", out / str(i)), cache)
+            command = self._command(access, "download", p.file.hash, *span, "-o", out / str(i))
+            self._run(command, cache, **access.settings)
 
 
 class Xet(Client):
@@ -155,7 +160,7 @@ class Xet(Client):
 
     def _xet(self, access: Access, cache: Path, *arguments: str | Path, stdin: str = "") -> bytes:
         command, *rest = arguments
-        variables = {"XET_TOKEN": access.token} if access.token else {}
+        variables = access.settings | ({"XET_TOKEN": access.token} if access.token else {})
         return self._run([self._program, command, "-q", "-e", access.url, *rest], cache, stdin, **variables)
 
     def upload(self, access: Access, paths: list[Path], cache: Path) -> list[Stored]:

@@ -26,6 +26,8 @@ class Tally:
     requests: int = 0
     sent: int = 0
     received: int = 0
+    # Answers that hold several ranges.
+    multipart: int = 0
 
 
 def purpose(method: str, path: str) -> str:
@@ -34,11 +36,11 @@ def purpose(method: str, path: str) -> str:
         return "xorb"
     for prefix, name in (
         ("/v1/xorb-", "grant"),
-        ("/v1/shards", "shard"),
-        ("/v2/shards", "shard"),
+        ("/v1/shards", "shard v1"),
+        ("/v2/shards", "shard v2"),
         ("/v1/chunks/", "dedup"),
-        ("/v1/reconstructions", "plan"),
-        ("/v2/reconstructions", "plan"),
+        ("/v1/reconstructions", "plan v1"),
+        ("/v2/reconstructions", "plan v2"),
         ("/v1/telemetry", "telemetry"),
     ):
         if path.startswith(prefix):
@@ -88,16 +90,17 @@ class CountingProxy:
             tally.requests += more.requests
             tally.sent += more.sent
             tally.received += more.received
+            tally.multipart += more.multipart
 
     @contextlib.contextmanager
     def _copy_of(self, method: str, path: str) -> Iterator[BinaryIO | None]:
         """Where a body is recorded, if it is."""
         kind = purpose(method, path)
-        if self._record is None or method != "POST" or kind not in ("xorb", "shard"):
+        if self._record is None or method != "POST" or kind not in ("xorb", "shard v1", "shard v2"):
             yield None
             return
         name = path.rsplit("/", 1)[1] if kind == "xorb" else next(self._shard_numbers)
-        with (self._record / f"{kind}-{name}").open("wb") as file:
+        with (self._record / f"{kind.split()[0]}-{name}").open("wb") as file:
             yield file
 
     def _accept(self) -> None:
@@ -146,7 +149,8 @@ class CountingProxy:
         goes_on = True
         if method != "HEAD" and status not in (204, 304):
             received, goes_on = _body(answer, from_server, client, until_close=True)
-            self._count(purpose(method, path), Tally(received=received))
+            multipart = b"multipart/byteranges" in answer.lower()
+            self._count(purpose(method, path), Tally(received=received, multipart=int(multipart)))
         return goes_on and b"connection: close" not in answer.lower()
 
 

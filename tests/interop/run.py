@@ -26,11 +26,18 @@ import peers  # noqa: E402
 import round_trips  # noqa: E402
 import tokens  # noqa: E402
 import traffic  # noqa: E402
+import variants  # noqa: E402
 from matrix import CLIENTS, SERVERS, Matrix  # noqa: E402
 from report import Report  # noqa: E402
 from support import PROGRAM, TOOLS  # noqa: E402
 
-PARTS = {"round-trips": round_trips.run, "traffic": traffic.run, "tokens": tokens.run, "objects": objects.run}
+PARTS = {
+    "round-trips": round_trips.run,
+    "traffic": traffic.run,
+    "variants": variants.run,
+    "tokens": tokens.run,
+    "objects": objects.run,
+}
 
 
 def choice(all_of_them: tuple[str, ...]) -> Callable[[str], list[str]]:

@@ -57,7 +57,7 @@ class Sent:
 
         # Telemetry is no part of the job, and a client may leave it out.
         total = sum(tally.sent for name, tally in tallies.items() if name != "telemetry")
-        return Sent(sent("xorb"), sent("shard"), total)
+        return Sent(sent("xorb"), sent("shard v1") + sent("shard v2"), total)
 
     def __str__(self) -> str:
         return f"xorbs {self.xorb:,}, shards {self.shard:,}, all {self.total:,} bytes"
