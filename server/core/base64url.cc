@@ -9,15 +9,17 @@ namespace {
 
 constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-constexpr std::array<int8_t, 256> make_values() {
-  std::array<int8_t, 256> out{};
-  out.fill(-1);
+constexpr uint8_t kNoDigit = 64;
+
+constexpr std::array<uint8_t, 256> make_values() {
+  std::array<uint8_t, 256> out{};
+  out.fill(kNoDigit);
   for (size_t i = 0; i < kDigits.size(); ++i) {
-    out[static_cast<unsigned char>(kDigits[i])] = static_cast<int8_t>(i);
+    out[static_cast<unsigned char>(kDigits[i])] = static_cast<uint8_t>(i);
   }
   return out;
 }
-constexpr std::array<int8_t, 256> kValues = make_values();
+constexpr std::array<uint8_t, 256> kValues = make_values();
 
 }  // namespace
 
@@ -48,9 +50,9 @@ std::optional<ByteVector> from_base64url(std::string_view text) {
   uint32_t bits = 0;
   int n_bits = 0;
   for (const char each : text) {
-    const int value = kValues[static_cast<unsigned char>(each)];
-    if (value < 0) return std::nullopt;
-    bits = (bits << 6) | static_cast<uint32_t>(value);
+    const uint32_t value = kValues[static_cast<unsigned char>(each)];
+    if (value == kNoDigit) return std::nullopt;
+    bits = (bits << 6) | value;
     n_bits += 6;
     if (n_bits < 8) continue;
     n_bits -= 8;

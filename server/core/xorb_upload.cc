@@ -84,7 +84,7 @@ Status XorbUpload::take_chunk(const format::StreamedChunk& chunk) {
   }
   XET_TRY_STATUS(write_run());
   run_ = chunk.encoded;
-  const std::less_equal<const std::byte*> not_after;
+  const std::less_equal<> not_after;
   const bool in_piece = not_after(piece_.data(), run_.data()) &&
                         not_after(run_.data() + run_.size(), piece_.data() + piece_.size());
   return in_piece ? Status() : write_run();

@@ -55,8 +55,8 @@ bool XorbStreamReader::top_up(ByteSpan& piece, size_t n_bytes) {
   return pending_.size() == n_bytes;
 }
 
-tl::unexpected<Error> XorbStreamReader::in_chunk(Error error) const {
-  return fail(std::move(error), fmt::format("xorb chunk {} at offset {}", chunk_count(), body_size()));
+tl::unexpected<Error> XorbStreamReader::in_chunk(const Error& error) const {
+  return fail(error, fmt::format("xorb chunk {} at offset {}", chunk_count(), body_size()));
 }
 
 Status XorbStreamReader::take_header(std::span<const std::byte, ChunkHeader::kEncodedSize> bytes) {

@@ -62,7 +62,7 @@ class XorbStreamReader {
     return XorbFooter::encoded_size(chunk_count()) + XorbFooter::kLengthField;
   }
   size_t encoded_len() const { return ChunkHeader::kEncodedSize + header_.packed_len; }
-  tl::unexpected<Error> in_chunk(Error error) const;
+  tl::unexpected<Error> in_chunk(const Error& error) const;
 
   codec::Codec& codec_;
   Footer footer_policy_;
