@@ -25,6 +25,7 @@ import peer_local
 import peer_server
 import peers
 from measuring import PEER, Ours, Theirs
+from servers import end_as_by_interrupt
 
 ROWS = ("local", "http", "server")
 
@@ -58,6 +59,7 @@ def main() -> int:
     except peers.PeersError as error:
         print(f"peer: {error}", file=sys.stderr)
         return 1
+    end_as_by_interrupt()
     xet = args.xet.resolve()
     work, where = measuring.work_folder()
     stores, stores_where = measuring.store_folder()

@@ -113,6 +113,7 @@ FileHash put_file(core::CasService& service, const std::vector<Xorb>& xorbs) {
   file.has_verification = true;
   for (const auto& xorb : xorbs) {
     std::vector<ChunkHash> hashes;
+    hashes.reserve(xorb.chunks.size());
     for (const auto& chunk : xorb.chunks) {
       tree.add(chunk);
       hashes.push_back(chunk.hash);
@@ -132,6 +133,7 @@ FileHash put_file(core::CasService& service, const std::vector<Xorb>& xorbs) {
 void ingest(benchmark::State& state, std::string_view data, bool known) {
   TempStore store;
   std::vector<Xorb> xorbs;
+  xorbs.reserve(4);
   for (uint64_t i = 0; i < 4; ++i) xorbs.push_back(make_xorb(data, kLargeSize, i + 1));
   uint64_t next = 0;
   double cpu = 0;
@@ -161,6 +163,7 @@ struct Library {
   FileHash file;
   Library() {
     std::vector<Xorb> xorbs;
+    xorbs.reserve(16);
     for (uint64_t i = 0; i < 16; ++i) xorbs.push_back(make_xorb("text", kLargeSize, i + 1));
     for (const auto& xorb : xorbs) feed_all(store.service(), xorb);
     file = put_file(store.service(), xorbs);
@@ -230,7 +233,9 @@ void check_url(benchmark::State& state) {
 void check_token(benchmark::State& state, bool fresh) {
   const auto tokens = value_of(core::TokenAuthority::open(library().store.service().meta(), system_clock()));
   std::vector<std::string> texts;
-  for (int i = 0; i < (fresh ? 4096 : 1); ++i) {
+  const int n = fresh ? 4096 : 1;
+  texts.reserve(static_cast<size_t>(n));
+  for (int i = 0; i < n; ++i) {
     texts.push_back(value_of(tokens->issue({.repository = 1,
                                             .repository_name = "model/team/big",
                                             .scope = core::Scope::kRead,

