@@ -1,6 +1,9 @@
 #include "server/http/body_reader.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "server/http/pace.h"
@@ -54,6 +57,29 @@ Task<> BodyReader::tell_to_continue() {
 }
 
 Task<BodyReader::Piece> BodyReader::read(MutableByteSpan into) {
+  co_return co_await read_at_least(into.size(), into);
+}
+
+Task<BodyReader::Piece> BodyReader::read_some(MutableByteSpan into) {
+  co_return co_await read_at_least(1, into);
+}
+
+size_t BodyReader::read_at_once(MutableByteSpan into) {
+  const int socket = stream_.plain_socket();
+  if (socket < 0 || chunked_ || withheld_ || at_end_ || trouble_ != BodyTrouble::kNone || !input_.empty() ||
+      left_ > max_bytes_ - n_read_ || std::chrono::steady_clock::now() >= deadline_) {
+    return 0;
+  }
+  const ssize_t got = ::recv(socket, into.data(), std::min<uint64_t>(into.size(), left_), MSG_DONTWAIT);
+  if (got <= 0) return 0;
+  const auto n = static_cast<size_t>(got);
+  left_ -= n;
+  n_read_ += n;
+  at_end_ = left_ == 0;
+  return n;
+}
+
+Task<BodyReader::Piece> BodyReader::read_at_least(size_t n_bytes, MutableByteSpan into) {
   Piece out;
   if (!at_end_ && trouble_ == BodyTrouble::kNone) {
     if (!chunked_ && left_ > max_bytes_ - n_read_) trouble_ = BodyTrouble::kTooLarge;
@@ -63,9 +89,9 @@ Task<BodyReader::Piece> BodyReader::read(MutableByteSpan into) {
     }
     if (trouble_ == BodyTrouble::kNone) {
       if (chunked_) {
-        out.n_bytes = co_await read_chunked(into);
+        out.n_bytes = co_await read_chunked(n_bytes, into);
       } else {
-        out.n_bytes = co_await read_plain(into);
+        out.n_bytes = co_await read_plain(n_bytes, into);
       }
     }
   }
@@ -78,16 +104,17 @@ Task<BodyReader::Piece> BodyReader::read_away(MutableByteSpan into) {
   co_return co_await read(into);
 }
 
-Task<size_t> BodyReader::read_plain(MutableByteSpan into) {
+Task<size_t> BodyReader::read_plain(size_t at_least, MutableByteSpan into) {
   into = into.first(std::min<uint64_t>(into.size(), left_));
+  at_least = std::min(at_least, into.size());
   const size_t have = std::min(input_.unread().size(), into.size());
   std::copy_n(input_.unread().begin(), have, into.begin());
   input_.consume(have);
   size_t done = have;
   Pace pace(limits_.idle, limits_.progress_bytes, std::chrono::steady_clock::now(), deadline_);
-  while (done < into.size()) {
+  while (done < at_least) {
     stream_.set_deadline(pace.deadline());
-    const IoOutcome got = co_await read_some(stream_, into.subspan(done));
+    const IoOutcome got = co_await http::read_some(stream_, into.subspan(done));
     done += got.n_bytes;
     if (!got.ok()) {
       note(got);
@@ -101,7 +128,7 @@ Task<size_t> BodyReader::read_plain(MutableByteSpan into) {
   co_return done;
 }
 
-Task<size_t> BodyReader::read_chunked(MutableByteSpan into) {
+Task<size_t> BodyReader::read_chunked(size_t at_least, MutableByteSpan into) {
   size_t done = 0;
   Pace pace(limits_.idle, limits_.progress_bytes, std::chrono::steady_clock::now(), deadline_);
   for (;;) {
@@ -115,7 +142,7 @@ Task<size_t> BodyReader::read_chunked(MutableByteSpan into) {
     n_read_ += decoded->produced;
     at_end_ = decoded->complete;
     if (n_read_ > max_bytes_) trouble_ = BodyTrouble::kTooLarge;
-    if (at_end_ || done == into.size() || trouble_ != BodyTrouble::kNone) break;
+    if (at_end_ || done >= at_least || trouble_ != BodyTrouble::kNone) break;
     if (decoded->consumed > 0 && !input_.empty()) continue;
 
     // What is left in the buffer is the beginning of something that has to be there as a whole.
@@ -125,7 +152,7 @@ Task<size_t> BodyReader::read_chunked(MutableByteSpan into) {
       break;
     }
     stream_.set_deadline(pace.deadline());
-    const IoOutcome got = co_await read_some(stream_, room);
+    const IoOutcome got = co_await http::read_some(stream_, room);
     input_.filled(got.n_bytes);
     if (!got.ok()) {
       note(got);

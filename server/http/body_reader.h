@@ -43,7 +43,7 @@ enum class BodyTrouble : uint8_t {
 class BodyReader {
  public:
   struct Piece {
-    size_t n_bytes = 0;  ///< less than there was room for only at the end, and after trouble
+    size_t n_bytes = 0;
     BodyTrouble trouble = BodyTrouble::kNone;
   };
 
@@ -53,6 +53,12 @@ class BodyReader {
 
   /// Fills `into` unless the body ends before. A client that waits to be told so is told to go on.
   Task<Piece> read(MutableByteSpan into);
+  /// The same, but what is there is enough: at least one byte, unless the body ends or there is trouble.
+  Task<Piece> read_some(MutableByteSpan into);
+  /// Reads bytes that are there already, without waiting: for another thread, while the connection's
+  /// coroutine awaits it. 0: none, or they cannot be had in this way, or there is trouble; read_some() then
+  /// tells which.
+  size_t read_at_once(MutableByteSpan into);
   /// The same for bytes that nobody wants, whatever the route's limit.
   Task<Piece> read_away(MutableByteSpan into);
 
@@ -65,9 +71,10 @@ class BodyReader {
   BodyTrouble trouble() const { return trouble_; }
 
  private:
+  Task<Piece> read_at_least(size_t n_bytes, MutableByteSpan into);
   Task<> tell_to_continue();
-  Task<size_t> read_plain(MutableByteSpan into);
-  Task<size_t> read_chunked(MutableByteSpan into);
+  Task<size_t> read_plain(size_t at_least, MutableByteSpan into);
+  Task<size_t> read_chunked(size_t at_least, MutableByteSpan into);
   void note(const IoOutcome& outcome);
 
   Stream& stream_;

@@ -1,8 +1,6 @@
 // Bodies of xorbs, verified and stored while they come.
 #include <fmt/format.h>
 
-#include <array>
-
 #include "codec/crc64.h"
 #include "server/core/xorb_upload.h"
 #include "server/http/exchange.h"
@@ -13,8 +11,8 @@ namespace xet::http {
 
 namespace {
 
-// Read while the one before is verified. Two of them and what a XorbUpload takes stay below 1 MiB.
-constexpr size_t kPiece = 128 * 1024;
+// It and what a XorbUpload takes stay below 1 MiB.
+constexpr size_t kPiece = 256 * 1024;
 
 /// Where the bytes of a body go, on the threads of the pool.
 struct XorbSink {
@@ -30,21 +28,25 @@ struct XorbSink {
   bool wants_more() const { return outcome.has_value() || sums_to_end; }
 };
 
+/// Waiting for bytes is the connection's business. Once some are there, a thread of the pool verifies them
+/// and reads on by itself for as long as more are there, because handing each piece from thread to thread
+/// would cost as much as verifying it. Meanwhile the kernel's buffer takes what the client sends.
 Task<BodyTrouble> pump(Exchange& exchange, XorbSink& sink) {
-  std::array<ByteVector, 2> buffers = {ByteVector(kPiece), ByteVector(kPiece)};
-  BackgroundCall<bool> feeding(*exchange.app.work, exchange.stream);
+  ByteVector buffer(kPiece);
   BodyReader::Piece piece;
-  for (size_t turn = 0;; turn ^= 1) {
-    piece = co_await exchange.body.read(buffers[turn]);
-    if (feeding.is_running() && !co_await feeding) break;
+  auto feed = [&] {
+    for (size_t n = piece.n_bytes; n > 0; n = exchange.body.read_at_once(buffer)) {
+      exchange.app.metrics.xorb_bytes_in.fetch_add(n, std::memory_order_relaxed);
+      sink.feed(ByteSpan(buffer).first(n));
+      if (!sink.wants_more()) return false;
+    }
+    return true;
+  };
+  for (;;) {
+    piece = co_await exchange.body.read_some(buffer);
     if (piece.trouble != BodyTrouble::kNone || piece.n_bytes == 0) break;
-    exchange.app.metrics.xorb_bytes_in.fetch_add(piece.n_bytes, std::memory_order_relaxed);
-    const ByteSpan bytes = ByteSpan(buffers[turn]).first(piece.n_bytes);
-    auto feed = [&sink, bytes] {
-      sink.feed(bytes);
-      return sink.wants_more();
-    };
-    feeding.start(std::move(feed));
+    exchange.stream.set_deadline(kNever);  // of the reading that has ended; how long verifying takes is ours
+    if (!co_await on_pool(*exchange.app.work, exchange.stream, feed)) break;
   }
   co_return piece.trouble;
 }
