@@ -103,11 +103,11 @@ Permit::~Permit() {
 }
 Permit::Permit(Permit&& other) noexcept : core_(std::move(other.core_)), began_(other.began_) {}
 Permit& Permit::operator=(Permit&& other) noexcept {
-  if (this != &other) {
-    release();
-    core_ = std::move(other.core_);
-    began_ = other.began_;
-  }
+  if (this == &other) return *this;
+  // Given back last: that calls whoever waits, who may do anything, to this object too.
+  const auto old = std::exchange(core_, std::move(other.core_));
+  began_ = other.began_;
+  if (old) old->give_back();
   return *this;
 }
 
