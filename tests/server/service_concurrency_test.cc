@@ -53,9 +53,9 @@ TEST(ConcurrentService, AnUploadMayGoFromThreadToThread) {
   for (ByteSpan rest(xorb.body); !rest.empty();) {
     const ByteSpan piece = rest.first(std::min<size_t>(rest.size(), 7777));
     rest = rest.subspan(piece.size());
-    std::jthread([&] { EXPECT_THAT(upload->feed(piece), IsOk()); });
+    on_threads(1, [&](size_t) { EXPECT_THAT(upload->feed(piece), IsOk()); });
   }
-  std::jthread([&] { EXPECT_TRUE(*upload->finish()); });
+  on_threads(1, [&](size_t) { EXPECT_TRUE(*upload->finish()); });
   EXPECT_EQ(service->open_xorb(xorb.hash)->row.packed_bytes(), xorb.body.size());
 }
 

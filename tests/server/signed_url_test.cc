@@ -151,7 +151,6 @@ TEST_F(SignedUrl, OneGrantHasOneSpelling) {
 
 TEST_F(SignedUrl, OneSignatureIsNotAnothers) {
   const std::string url = signer_->path_and_query(grant());
-  const std::string id = signer_->grant_id(upload());
   auto other = grant();
   other.xorb = XorbHash(random_hash(9));
   const std::string second = signer_->path_and_query(other);
