@@ -190,7 +190,7 @@ void Call::received(net::Outcome outcome) {
     if (self->plan_.permit != nullptr) self->plan_.permit->end(end_of(outcome, judgement->verdict));
     self->act(std::move(*judgement), wait, status);
   };
-  if (plan_.judges_on_pool) return context_.pool.submit(std::move(judge));
+  if (plan_.judges_on_pool) return context_.submit(std::move(judge));
   judge();
 }
 
@@ -243,7 +243,7 @@ void Call::retry(Error error, const std::optional<std::chrono::milliseconds>& re
   context_.trouble(fmt::format("{}: {}; trying again in {:.1f} s ({} of {})", where(), error.message,
                                std::chrono::duration<double>(sleep).count(), n_retries_, max_retries));
   if (!begin_wait()) return;
-  context_.timer.at(context_.options.clock->now() + sleep, [self = shared_from_this()] {
+  context_.run_after(sleep, [self = shared_from_this()] {
     if (self->end_wait()) self->attempt();
   });
 }

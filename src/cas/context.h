@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 #include "base/sync.h"
 #include "cas/http_cas.h"
@@ -31,6 +32,16 @@ struct HttpContext {
 
   /// A URL of the CAS: the endpoint with `path` put behind it.
   std::string url(std::string_view path) const { return options.endpoint + std::string(path); }
+  // The task may be done, and with it the last call, before these return: only the token keeps the context
+  // for them.
+  void submit(exec::Task task) {
+    const auto token = in_flight.token();
+    pool.submit(std::move(task));
+  }
+  void run_after(std::chrono::steady_clock::duration delay, exec::Task task) {
+    const auto token = in_flight.token();
+    timer.at(options.clock->now() + delay, std::move(task));
+  }
   void trouble(std::string_view line) const {
     if (options.on_trouble) options.on_trouble(line);
   }

@@ -101,7 +101,7 @@ TokenSource::Refresh refresh_of(HttpContext& context) {
   const auto& credentials = context.options.credentials;
   if (credentials.refresh) {
     return [&context](std::stop_token /*cannot be stopped*/, Callback<AccessToken> done) {
-      context.pool.submit([&context, token = context.in_flight.token(), done = std::move(done)]() mutable {
+      context.submit([&context, token = context.in_flight.token(), done = std::move(done)]() mutable {
         done(context.options.credentials.refresh());
       });
     };

@@ -84,7 +84,7 @@ bool join(HttpContext& context, FetchJob& job) {
       groups->erase(key);
     } else if (is_first) {
       // weak: a group that left in time is gone
-      context.timer.at(context.options.clock->now() + kLinger, [&context, key, weak = std::weak_ptr(group)] {
+      context.run_after(kLinger, [&context, key, weak = std::weak_ptr(group)] {
         std::shared_ptr<MultirangeGroup> late;
         {
           auto all = context.multirange_groups.lock();
@@ -226,7 +226,7 @@ void MultirangeFetch::ended(const net::Outcome& outcome) {
 
 /// Once more after a while: still the same wait?
 void MultirangeFetch::watch(size_t n_waits) {
-  context_.timer.at(context_.options.clock->now() + kMaxBlocked, [weak = weak_from_this(), n_waits] {
+  context_.run_after(kMaxBlocked, [weak = weak_from_this(), n_waits] {
     const auto self = weak.lock();
     if (self != nullptr && *self->n_waits_.lock() == n_waits) self->stop_.request_stop();
   });

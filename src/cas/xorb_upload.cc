@@ -47,7 +47,7 @@ void XorbUpload::start(HttpContext& context, XorbBody body, std::stop_token stop
       std::make_shared<XorbUpload>(context, std::move(body), std::move(stop), std::move(done));
   if (context.options.legacy_direct_xorb_upload) return upload->acquire();
   // Milliseconds of work, and the caller is a pipeline's strand.
-  context.pool.submit([upload] { upload->sum_up(); });
+  context.submit([upload] { upload->sum_up(); });
 }
 
 void XorbUpload::sum_up() {

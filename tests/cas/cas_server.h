@@ -6,12 +6,27 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "base/sync.h"
 #include "support/fake_cas.h"
 #include "support/http_script.h"
 
 namespace xet::testing {
+
+/// A function that a test may exchange while others call it.
+template <class Signature>
+class Hook {
+ public:
+  Hook& operator=(std::function<Signature> function) {
+    *function_.lock() = std::move(function);
+    return *this;
+  }
+  std::function<Signature> get() { return *function_.lock(); }
+
+ private:
+  Sync<std::function<Signature>> function_;
+};
 
 /// A CAS over HTTP for tests of faults: the protocol in front of a FakeCas, which verifies what it is given.
 /// A test may take any request for itself. Thread-safe.
@@ -28,10 +43,10 @@ class CasServer {
   CasServer();
   explicit CasServer(Options options);
 
-  /// Asked before the server answers; true when the request was taken. Set before requests come.
-  std::function<bool(Exchange&)> intercept;
-  /// Whether a URL of this serial number is still good.
-  std::function<bool(uint64_t serial)> is_url_good = [](uint64_t) { return true; };
+  /// Asked before the server answers; true when the request was taken.
+  Hook<bool(Exchange&)> intercept;
+  /// Whether a URL of this serial number is still good; none: all are.
+  Hook<bool(uint64_t serial)> is_url_good;
 
   FakeCas& store() { return store_; }
   HttpScript& http() { return *http_; }

@@ -106,7 +106,7 @@ TEST_F(HttpFaults, AFlippedBitGivesNoFile) {
   serve();
   const auto file = stored_file();
   const auto from = client();
-  size_t position = 0;
+  std::atomic<size_t> position = 0;
   server_->intercept = [&](Exchange& exchange) {
     if (!CasServer::is_data(exchange)) return false;
     server_->send_data(exchange, [&](std::string& bytes) { bytes[position % bytes.size()] ^= 4; });
@@ -115,15 +115,16 @@ TEST_F(HttpFaults, AFlippedBitGivesNoFile) {
   for (position = 0; position < kContentBytes; position += 37'123)
     expect_no_file(from, file, ErrorCode::kCorruption);
   for (position = 0; position < 8; ++position) expect_no_file(from, file, ErrorCode::kCorruption);
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, WrongBytesGiveNoFile) {
   serve();
   const auto file = stored_file();
   const auto from = client();
-  std::function<void(Exchange&)> answer;
+  testing::Hook<void(Exchange&)> answer;
   server_->intercept = [&](Exchange& exchange) {
-    if (CasServer::is_data(exchange)) answer(exchange);
+    if (CasServer::is_data(exchange)) answer.get()(exchange);
     return CasServer::is_data(exchange);
   };
   const auto check = [&](std::function<void(Exchange&)> how, ErrorCode code = ErrorCode::kCorruption) {
@@ -145,13 +146,14 @@ TEST_F(HttpFaults, WrongBytesGiveNoFile) {
   check([&](auto& exchange) { exchange.respond(403); }, ErrorCode::kUnauthorized);
   check([&](auto& exchange) { exchange.respond(500); }, ErrorCode::kUnavailable);
   check([&](auto& exchange) { exchange.reset(); }, ErrorCode::kUnavailable);
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, TruncatedBodiesAreCompleted) {
   serve();
   const auto file = stored_file();
   const auto from = client();
-  size_t keep = 0;
+  std::atomic<size_t> keep = 0;
   std::atomic<size_t> n_cut = 0;
   server_->intercept = [&](Exchange& exchange) {
     if (!CasServer::is_data(exchange) || n_cut++ > 0) return false;
@@ -166,6 +168,7 @@ TEST_F(HttpFaults, TruncatedBodiesAreCompleted) {
     expect_downloads(from, file);
     EXPECT_GE(n_cut, 2u);
   }
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, AResetAtEveryKthByte) {
@@ -173,7 +176,7 @@ TEST_F(HttpFaults, AResetAtEveryKthByte) {
   const auto file = stored_file();
   const auto from = client();
   for (const size_t k : {7'001, 50'000, 131'072, 599'999}) {
-    server_->intercept = [&](Exchange& exchange) {
+    server_->intercept = [&, k](Exchange& exchange) {
       if (!CasServer::is_data(exchange)) return false;
       const auto bytes = server_->data_for(exchange);
       if (bytes.size() <= k) return false;
@@ -195,6 +198,7 @@ TEST_F(HttpFaults, AResetAtEveryKthByte) {
     return true;
   };
   expect_downloads(from, file);
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, StormsPass) {
@@ -202,7 +206,7 @@ TEST_F(HttpFaults, StormsPass) {
     for (const bool says_when : {false, true}) {
       serve();
       std::atomic<size_t> n = 0;
-      server_->intercept = [&](Exchange& exchange) {
+      server_->intercept = [&, status, says_when](Exchange& exchange) {
         // two of three
         if (n++ % 3 == 2) return false;
         exchange.respond(status, says_when ? net::Headers{{"Retry-After", "0"}} : net::Headers{});
@@ -211,6 +215,7 @@ TEST_F(HttpFaults, StormsPass) {
       const auto both = client([](auto& options) { options.retry.max_retries = 30; });
       expect_uploads(both);
       expect_downloads(both, stored_file());
+      server_.reset();  // its handlers use what is above
     }
   }
 }
@@ -229,15 +234,17 @@ TEST_F(HttpFaults, RetryAfterIsObeyed) {
   const auto took = std::chrono::steady_clock::now() - begin;
   EXPECT_GE(took, 1s);
   EXPECT_LT(took, 10s);
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, ABlackHoleInTheMiddleIsLeft) {
   serve();
   const auto file = stored_file();
   const auto from = client([](auto& options) { options.patience.stall = 1s; });
+  std::atomic<bool> first = true;
   for (const size_t k : {0, 1, 100'000}) {
-    std::atomic<bool> first = true;
-    server_->intercept = [&](Exchange& exchange) {
+    first = true;
+    server_->intercept = [&, k](Exchange& exchange) {
       if (!CasServer::is_data(exchange) || !first.exchange(false)) return false;
       const auto bytes = server_->data_for(exchange);
       exchange.head(206, {{"Content-Length", std::to_string(bytes.size())}});
@@ -249,6 +256,7 @@ TEST_F(HttpFaults, ABlackHoleInTheMiddleIsLeft) {
     expect_downloads(from, file);
     EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
   }
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, SilenceBeforeTheAnswerIsLeft) {
@@ -263,6 +271,7 @@ TEST_F(HttpFaults, SilenceBeforeTheAnswerIsLeft) {
   const auto begin = std::chrono::steady_clock::now();
   expect_downloads(client([](auto& options) { options.patience.answer = 1s; }), file);
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, UrlsThatAreGoodOnce) {
@@ -274,7 +283,7 @@ TEST_F(HttpFaults, UrlsThatAreGoodOnce) {
     if (!CasServer::is_data(exchange) || server_->n_urls() >= 6) return false;
     // good once, and then it breaks
     const auto& target = exchange.request().target;
-    if (!server_->is_url_good(std::stoull(target.substr(target.find("serial=") + 7)))) {
+    if (!server_->is_url_good.get()(std::stoull(target.substr(target.find("serial=") + 7)))) {
       exchange.respond(403);
       return true;
     }
@@ -286,6 +295,7 @@ TEST_F(HttpFaults, UrlsThatAreGoodOnce) {
   };
   expect_downloads(client(), file);
   EXPECT_GE(server_->n_urls(), 6u);
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, TokensThatEndInTheMiddle) {
@@ -301,6 +311,7 @@ TEST_F(HttpFaults, TokensThatEndInTheMiddle) {
   expect_uploads(both);
   const auto file = stored_file();
   for (int i = 0; i < 5; ++i) expect_downloads(both, file);
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, BrokenUploadsAreRepeated) {
@@ -308,7 +319,7 @@ TEST_F(HttpFaults, BrokenUploadsAreRepeated) {
     for (int how = 0; how < 4; ++how) {
       serve();
       std::atomic<bool> first = true;
-      server_->intercept = [&](Exchange& exchange) {
+      server_->intercept = [&, how](Exchange& exchange) {
         if (!exchange.request().path().starts_with(path) || !first.exchange(false)) return false;
         if (how == 0) exchange.reset();
         if (how == 1) {
@@ -329,6 +340,7 @@ TEST_F(HttpFaults, BrokenUploadsAreRepeated) {
       };
       expect_uploads(client());
       EXPECT_FALSE(first) << path;
+      server_.reset();  // its handlers use what is above
     }
   }
 }
@@ -349,6 +361,7 @@ TEST_F(HttpFaults, ABlackHoleInAnUploadIsLeft) {
     options.patience.slow_answer = 1s;
   }));
   EXPECT_LT(std::chrono::steady_clock::now() - begin, 10s);
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, AnEarlyRefusalIsUnderstood) {
@@ -361,13 +374,14 @@ TEST_F(HttpFaults, AnEarlyRefusalIsUnderstood) {
   };
   EXPECT_THAT(testing::upload(client(), {content_}),
               FailsWith(ErrorCode::kRefused, "too large for this store"));
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, AShardStreamThatIsCutOrDoesNotEnd) {
   for (int how = 0; how < 3; ++how) {
     serve();
     std::atomic<bool> first = true;
-    server_->intercept = [&](Exchange& exchange) {
+    server_->intercept = [&, how](Exchange& exchange) {
       if (!exchange.request().path().starts_with("/v2/shards") || !first.exchange(false)) return false;
       (void)exchange.body();
       exchange.head(200, {{"Transfer-Encoding", "chunked"}});
@@ -384,6 +398,7 @@ TEST_F(HttpFaults, AShardStreamThatIsCutOrDoesNotEnd) {
       options.patience.stall = 1s;
       options.patience.frames = 1s;
     }));
+    server_.reset();  // its handlers use what is above
   }
 }
 
@@ -413,6 +428,7 @@ TEST_F(HttpFaults, AStopEndsEverythingAtOnce) {
   DownloadSession session(both, {.session = {.stop = stop.get_token()}});
   session.add({.file = file, .destination = dir / "out"});
   EXPECT_THAT(session.wait().at(0), FailsWith(ErrorCode::kCancelled));
+  server_.reset();  // its handlers use what is above
 }
 
 TEST_F(HttpFaults, MultirangeIsTheSameFile) {
