@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/sockios.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -25,6 +26,7 @@ constexpr size_t kMaxHeaders = 256;
 constexpr size_t kExcerptBytes = size_t{4} << 10;
 constexpr uint64_t kMaxUnwantedBytes = uint64_t{256} << 10;
 constexpr size_t kMaxHops = 10;
+constexpr size_t kUnreadBytes = size_t{16} << 10;
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -79,11 +81,10 @@ ProgressWatch::Time CurlExchange::next_look() const {
 
 std::optional<Fault> CurlExchange::look(ProgressWatch::Time now) {
   if (now >= watch_.next_look_at_queue() || (watch_.is_sending() && now >= watch_.deadline())) {
-    curl_socket_t fd = CURL_SOCKET_BAD;
     int unsent = 0;
     // Where the kernel does not tell, what it took counts as sent.
-    if (curl_easy_getinfo(easy_, CURLINFO_ACTIVESOCKET, &fd) != CURLE_OK || fd == CURL_SOCKET_BAD ||
-        ::ioctl(fd, SIOCOUTQ, &unsent) != 0) {  // NOLINT(cppcoreguidelines-pro-type-vararg)
+    if (socket_ < 0 ||
+        ::ioctl(socket_, SIOCOUTQ, &unsent) != 0) {  // NOLINT(cppcoreguidelines-pro-type-vararg)
       unsent = 0;
     }
     watch_.queued(static_cast<uint64_t>(std::max(unsent, 0)), now);
@@ -286,11 +287,69 @@ bool CurlExchange::is_complete_despite(int code) const {
   return content_length(head_) == received_ && !paused_;
 }
 
+// A server that will not take a body may answer and close at once. Then the kernel of the server resets the
+// connection, and if libcurl happens to send just before it looks whether something came, it fails and
+// closes, although the answer is there.
+void CurlExchange::on_closing(int fd) {
+  if (fd != socket_ || !request_.has_body || has_head_ || own_error_) return;
+  std::array<char, kUnreadBytes> buffer;
+  const ssize_t n = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+  if (n > 0) unread_.assign(buffer.data(), static_cast<size_t>(n));
+}
+
+bool CurlExchange::adopt_unread_answer() {
+  std::string_view rest = unread_;
+  while (rest.starts_with("HTTP/1.")) {
+    const size_t end = rest.find("\r\n\r\n");
+    if (end == std::string_view::npos) return false;
+    int status = 0;
+    if (rest.size() < 12 || std::from_chars(rest.data() + 9, rest.data() + 12, status).ec != std::errc())
+      return false;
+    if (status < 200) {
+      rest.remove_prefix(end + 4);
+      continue;
+    }
+    // A success is not believed: whoever takes a body does not reset the connection that it comes on.
+    if (status < 300) return false;
+    std::string_view lines = rest.substr(0, end + 2);
+    while (!lines.empty()) {
+      const size_t line = lines.find("\r\n") + 2;
+      if (!on_header_line(lines.substr(0, line))) return false;
+      lines.remove_prefix(line);
+    }
+    head_.status = status;
+    has_head_ = true;
+    mode_ = has_followable_location() ? BodyMode::kDrop : BodyMode::kExcerpt;
+    const std::string_view body = rest.substr(end + 4);
+    if (content_length(head_)) append_bytes(body_, as_byte_span(body.substr(0, kExcerptBytes)));
+    return true;
+  }
+  return false;
+}
+
+// libcurl repeats a request itself when a pooled connection turns out dead while it waits for the answer, but
+// not when it does so while the body is sent.
+bool CurlExchange::died_of_old_age(int code) const {
+  if ((code != CURLE_SEND_ERROR && code != CURLE_RECV_ERROR && code != CURLE_GOT_NOTHING) ||
+      head_bytes_ > 0) {
+    return false;
+  }
+  long n_new = 1;
+  return curl_easy_getinfo(easy_, CURLINFO_NUM_CONNECTS, &n_new) == CURLE_OK && n_new == 0;
+}
+
 std::optional<Outcome> CurlExchange::hop_ended(int code) {
+  if (code != CURLE_OK && !has_head_ && !own_error_) adopt_unread_answer();
   if (own_error_) return tl::unexpected(*std::move(own_error_));
+  if (died_of_old_age(code)) {
+    needs_new_connection_ = true;
+    watch_.next_hop(context_.clock.now());
+    return std::nullopt;
+  }
   if (!is_complete_despite(code)) return tl::unexpected(curl_error(code));
   // libcurl takes a connection that ends in the middle of a head for the end of the head.
-  if (!has_head_) return tl::unexpected(error(Fault::kBroken, "the connection ended in the head of the answer"));
+  if (!has_head_)
+    return tl::unexpected(error(Fault::kBroken, "the connection ended in the head of the answer"));
   if (mode_ == BodyMode::kDrop) {
     if (auto wrong = follow()) return tl::unexpected(*std::move(wrong));
     return std::nullopt;
@@ -357,6 +416,7 @@ std::optional<TransportError> CurlExchange::follow() {
     body_size_ = 0;
     std::erase_if(request_.headers, [](const Header& h) { return same_header_name(h.name, "Content-Type"); });
   }
+  needs_new_connection_ = false;
   watch_.next_hop(context_.clock.now());
   watch_changed();
   return std::nullopt;

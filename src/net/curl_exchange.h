@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -32,6 +33,8 @@ struct CurlContext {
   /// What was wrong with the certificate of a host, from the handshake until the exchange that failed by it
   /// ends.
   std::map<std::string, std::string> certificate_complaints;
+  /// Told of each connection before it is closed.
+  std::function<void(int fd)> on_closing;
   /// The earliest time at which some exchange has to be looked at. Exchanges put it earlier.
   ProgressWatch::Time next_look = ProgressWatch::Time::max();
 };
@@ -67,9 +70,13 @@ class CurlExchange {
   // What libcurl tells, through the functions of curl_setup.cc.
 
   void on_trying(std::string address) { tried_ = std::move(address); }
+  /// Waits for this one now. The last one before the request goes out is that of its connection.
+  void on_socket(int fd) { socket_ = fd; }
   void on_connected(std::string peer);
   /// False ends the exchange.
   bool on_header_line(std::string_view line);
+  /// The connection is about to be closed; takes out what has come and libcurl did not read.
+  void on_closing(int fd);
   enum class Taken : uint8_t { kAll, kPause, kEnd };
   Taken on_body(ByteSpan bytes);
   /// Fills some of it; 0 at the end.
@@ -98,6 +105,8 @@ class CurlExchange {
   std::optional<TransportError> follow();
   static bool is_credential(std::string_view header_name);
   bool is_complete_despite(int code) const;
+  bool adopt_unread_answer();
+  bool died_of_old_age(int code) const;
   void report_sent(uint64_t n_bytes);
   void watch_changed();
   bool fail_with(Fault fault, std::string why);
@@ -124,6 +133,8 @@ class CurlExchange {
   std::string peer_;                // address of the connection, once there is one
   std::string tried_;               // last address that a connection was tried to
   bool connected_ = false;
+  int socket_ = -1;
+  bool needs_new_connection_ = false;
 
   // The request's body.
   uint64_t handed_over_ = 0;
@@ -138,6 +149,7 @@ class CurlExchange {
   BodyMode mode_ = BodyMode::kExcerpt;
   ByteVector body_;
   uint64_t received_ = 0;
+  std::string unread_;  // by libcurl, of a connection that broke while the request was sent
   bool paused_ = false;
   size_t taken_before_pause_ = 0;  // of the bytes that libcurl will deliver again
   std::optional<TransportError> own_error_;

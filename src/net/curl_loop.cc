@@ -22,7 +22,11 @@ namespace {
 // However long nothing is due; a clock that a test moves does not wake anybody.
 constexpr milliseconds kLongestWait{1'000};
 
-int call_socket(CURL* /*easy*/, curl_socket_t fd, int what, void* loop, void* /*of_socket*/) {
+int call_socket(CURL* easy, curl_socket_t fd, int what, void* loop, void* /*of_socket*/) {
+  CurlExchange* exchange = nullptr;
+  curl_easy_getinfo(easy, CURLINFO_PRIVATE, &exchange);
+  // Idle connections have handles of libcurl's own.
+  if (exchange != nullptr && what != CURL_POLL_REMOVE) exchange->on_socket(fd);
   static_cast<CurlLoop*>(loop)->watch_socket(fd, what);
   return 0;
 }
@@ -50,6 +54,9 @@ CurlLoop::CurlLoop(CurlContext& context, size_t max_idle_connections)
       idle_since_(MachineClock::now()) {
   block_signals();
   XET_CHECK(multi_ != nullptr && epoll_ >= 0);
+  context_.on_closing = [this](int fd) {
+    for (const auto& [id, exchange] : exchanges_) exchange->on_closing(fd);
+  };
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &call_socket);
   curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this);
   curl_multi_setopt(multi_, CURLMOPT_TIMERFUNCTION, &call_timer);
@@ -60,6 +67,7 @@ CurlLoop::CurlLoop(CurlContext& context, size_t max_idle_connections)
 
 CurlLoop::~CurlLoop() {
   XET_CHECK(exchanges_.empty());
+  context_.on_closing = nullptr;
   curl_multi_cleanup(multi_);
   ::close(epoll_);
 }

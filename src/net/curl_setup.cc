@@ -134,6 +134,12 @@ curl_socket_t call_open_socket(void* self, curlsocktype /*purpose*/, curl_sockad
   return fd;
 }
 
+int call_close_socket(void* context, curl_socket_t fd) {
+  auto& closing = static_cast<CurlContext*>(context)->on_closing;
+  if (closing) closing(fd);
+  return ::close(fd);
+}
+
 int call_connected(void* self, char* peer_ip, char* /*own_ip*/, int peer_port, int /*own_port*/) {
   const std::string_view ip = peer_ip == nullptr ? "" : peer_ip;
   const bool v6 = ip.find(':') != std::string_view::npos;
@@ -179,9 +185,17 @@ std::optional<TransportError> CurlExchange::prepare() {
   body_.clear();
   received_ = 0;
   connected_ = false;
+  socket_ = -1;
+  unread_.clear();
   peer_.clear();
   tried_.clear();
   on_rewind(0);
+  const auto slashes = request_.url.find("://");
+  const auto scheme = std::string_view(request_.url).substr(0, slashes == std::string::npos ? 0 : slashes);
+  if (!same_header_name(scheme, "http") && !same_header_name(scheme, "https")) {
+    return error(Fault::kBadRequest, "this is no http or https URL");
+  }
+  if (!is_token(request_.method)) return error(Fault::kBadRequest, "this is no HTTP method");
   if (auto wrong = build_headers()) return wrong;
   easy_ = curl_easy_init();
   if (easy_ == nullptr) return error(Fault::kConnect, "libcurl cannot make a handle");
@@ -207,10 +221,15 @@ void CurlExchange::configure() {
   set(easy_, CURLOPT_HAPPY_EYEBALLS_TIMEOUT_MS, kHappyEyeballsMs);
   set(easy_, CURLOPT_OPENSOCKETFUNCTION, &call_open_socket);
   set(easy_, CURLOPT_OPENSOCKETDATA, this);
+  // Called whenever the connection dies, long after this exchange perhaps: it knows the thread's context
+  // only.
+  set(easy_, CURLOPT_CLOSESOCKETFUNCTION, &call_close_socket);
+  set(easy_, CURLOPT_CLOSESOCKETDATA, &context_);
   set(easy_, CURLOPT_PREREQFUNCTION, &call_connected);
   set(easy_, CURLOPT_PREREQDATA, this);
   const auto idle = std::chrono::ceil<std::chrono::seconds>(context_.idle_connection_timeout);
   set(easy_, CURLOPT_MAXAGE_CONN, std::max(1L, static_cast<long>(idle.count())));
+  if (needs_new_connection_) set(easy_, CURLOPT_FRESH_CONNECT, 1L);
   if (!context_.keeps_connections) set(easy_, CURLOPT_FORBID_REUSE, 1L);
 
   set(easy_, CURLOPT_HEADERFUNCTION, &call_header);
