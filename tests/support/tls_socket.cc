@@ -60,7 +60,9 @@ Certificate self_signed(EVP_PKEY* key, const std::vector<std::string>& names) {
   X509_set_issuer_name(out.get(), name);
   std::string alternatives;
   for (const auto& n : names) {
-    alternatives += (alternatives.empty() ? "" : ",") + std::string(is_address(n) ? "IP:" : "DNS:") + n;
+    if (!alternatives.empty()) alternatives += ',';
+    alternatives += is_address(n) ? "IP:" : "DNS:";
+    alternatives += n;
   }
   add_extension(out.get(), NID_subject_alt_name, alternatives);
   add_extension(out.get(), NID_basic_constraints, "critical,CA:TRUE");
