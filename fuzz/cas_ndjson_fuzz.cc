@@ -17,7 +17,7 @@ std::optional<xet::cas::ShardOutcome> read(ByteSpan body, size_t step) {
     body = body.subspan(piece.size());
     const auto outcome = parser.push(piece);
     if (!outcome) return std::nullopt;
-    if (*outcome) return **outcome;
+    if (outcome->has_value()) return *outcome;
   }
   auto outcome = parser.finish();
   if (!outcome) return std::nullopt;

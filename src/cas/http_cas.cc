@@ -42,11 +42,11 @@ class HttpCas final : public Cas {
   size_t max_fetches() const override { return std::max<size_t>(context_->options.downloads.max, 1); }
 
   void file_size(const FileHash& file, std::stop_token stop, Callback<uint64_t> done) override {
-    ask_file_size(*context_, file, std::move(stop), std::move(done));
+    ask_file_size(*context_, file, stop, std::move(done));
   }
   void reconstruct(const FileHash& file, std::optional<ByteRange> range, std::stop_token stop,
                    Callback<Reconstruction> done) override {
-    ask_reconstruction(*context_, file, range, std::move(stop), std::move(done));
+    ask_reconstruction(*context_, file, range, stop, std::move(done));
   }
   void fetch(FetchRequest request, std::stop_token stop, Callback<void> done) override {
     start_fetch(*context_, std::move(request), std::move(stop), std::move(done));
@@ -100,7 +100,7 @@ Status check(const HttpCasOptions& options) {
 TokenSource::Refresh refresh_of(HttpContext& context) {
   const auto& credentials = context.options.credentials;
   if (credentials.refresh) {
-    return [&context](std::stop_token /*cannot be stopped*/, Callback<AccessToken> done) {
+    return [&context](const std::stop_token& /*cannot be stopped*/, Callback<AccessToken> done) {
       context.submit([&context, token = context.in_flight.token(), done = std::move(done)]() mutable {
         done(context.options.credentials.refresh());
       });

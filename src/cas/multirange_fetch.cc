@@ -188,8 +188,8 @@ void MultirangeFetch::start(HttpContext& context, std::vector<FetchJob> jobs) {
   for (const auto& job : fetch->jobs_) {
     fetch->on_stop_.push_back(
         std::make_unique<std::stop_callback<std::function<void()>>>(job.stop, [stop = fetch->stop_] {
-          auto keep = stop;  // the callback may be destroyed by what it starts
-          keep.request_stop();
+          // A copy: the callback may be destroyed by what it starts.
+          std::stop_source(stop).request_stop();
         }));
   }
   context.downloads.acquire(fetch->stop_.get_token(), [fetch](net::Permit permit) {

@@ -21,7 +21,7 @@ namespace {
 // A shard of the dedup answer for one xorb of 8,192 chunks takes half a MiB; servers may answer with more.
 constexpr size_t kMaxDedupAnswerBytes = size_t{64} << 20;
 
-tl::unexpected<Error> failed(CallEnd end, std::string_view object) {
+tl::unexpected<Error> failed(const CallEnd& end, std::string_view object) {
   return fail(end.error, object);
 }
 
@@ -62,23 +62,24 @@ void ask_wire_reconstruction(HttpContext& context, int version, const FileHash& 
   };
   auto parsed =
       parse_into<WireReconstruction>(plan, version == 1 ? parse_reconstruction_v1 : parse_reconstruction_v2);
-  Call::start(context, std::move(plan), stop,
-              [&context, version, file, range, stop, parsed, done = std::move(done)](CallEnd end) mutable {
-                const bool is_forced = context.options.reconstruction_api_version.has_value();
-                switch (end.verdict) {
-                  case Verdict::kSuccess:
-                    if (!is_forced && version == 1) context.reconstruction_is_v1.store(true);
-                    return done(WireAnswer(std::move(**parsed)));
-                  case Verdict::kEndOfFile:
-                    return done(WireAnswer{});
-                  case Verdict::kFallBack:
-                    if (is_forced || version == 1) break;
-                    return ask_wire_reconstruction(context, 1, file, range, stop, std::move(done));
-                  default:
-                    break;
-                }
-                done(failed(std::move(end), "file " + file.hex()));
-              });
+  Call::start(
+      context, std::move(plan), stop,
+      [&context, version, file, range, stop, parsed, done = std::move(done)](const CallEnd& end) mutable {
+        const bool is_forced = context.options.reconstruction_api_version.has_value();
+        switch (end.verdict) {
+          case Verdict::kSuccess:
+            if (!is_forced && version == 1) context.reconstruction_is_v1.store(true);
+            return done(std::move(*parsed));
+          case Verdict::kEndOfFile:
+            return done(WireAnswer{});
+          case Verdict::kFallBack:
+            if (is_forced || version == 1) break;
+            return ask_wire_reconstruction(context, 1, file, range, stop, std::move(done));
+          default:
+            break;
+        }
+        done(failed(end, "file " + file.hex()));
+      });
 }
 
 /// By the version that the server is known to have, or the newer one first.
@@ -109,7 +110,7 @@ Reconstruction assemble(uint64_t offset, std::vector<Term> terms, const FetchLay
 Result<Reconstruction> to_reconstruction(HttpContext& context, WireReconstruction wire, const FileHash& file,
                                          const std::optional<ByteRange>& range) {
   XET_TRY(auto layout, make_layout(std::move(wire.fetches)));
-  auto table = std::make_shared<UrlTable>(layout, [&context, file, range](std::stop_token stop,
+  auto table = std::make_shared<UrlTable>(layout, [&context, file, range](const std::stop_token& stop,
                                                                           Callback<FetchLayout> done) {
     ask_wire_reconstruction(
         context, file, range, stop,
@@ -161,10 +162,11 @@ void ask_file_head(HttpContext& context, const FileHash& file, const std::stop_t
     head->size_bytes = parse_decimal(net::find_header(outcome->head.headers, "Content-Length").value_or(""));
     return Judgement{};
   };
-  Call::start(context, std::move(plan), stop, [file, head, done = std::move(done)](CallEnd end) mutable {
-    if (end.verdict == Verdict::kSuccess) return done(*head);
-    done(failed(std::move(end), "file " + file.hex()));
-  });
+  Call::start(context, std::move(plan), stop,
+              [file, head, done = std::move(done)](const CallEnd& end) mutable {
+                if (end.verdict == Verdict::kSuccess) return done(*head);
+                done(failed(end, "file " + file.hex()));
+              });
 }
 
 tl::unexpected<Error> unknown_file(const HttpContext& context, const FileHash& file) {
@@ -174,7 +176,7 @@ tl::unexpected<Error> unknown_file(const HttpContext& context, const FileHash& f
 
 }  // namespace
 
-void ask_file_size(HttpContext& context, const FileHash& file, std::stop_token stop,
+void ask_file_size(HttpContext& context, const FileHash& file, const std::stop_token& stop,
                    Callback<uint64_t> done) {
   auto finish = [token = context.in_flight.token(), done = std::move(done)](Result<uint64_t> size) mutable {
     done(std::move(size));
@@ -206,7 +208,7 @@ void ask_file_size(HttpContext& context, const FileHash& file, std::stop_token s
 }
 
 void ask_reconstruction(HttpContext& context, const FileHash& file, std::optional<ByteRange> range,
-                        std::stop_token stop, Callback<Reconstruction> done) {
+                        const std::stop_token& stop, Callback<Reconstruction> done) {
   auto finish = [token = context.in_flight.token(),
                  done = std::move(done)](Result<Reconstruction> out) mutable { done(std::move(out)); };
   if (file.is_zero() || (range && range->begin >= range->end)) return finish(Reconstruction{});
@@ -256,8 +258,8 @@ void ask_wire_batch(HttpContext& context, const std::vector<FileHash>& files, co
 
 }  // namespace
 
-void ask_reconstructions(HttpContext& context, std::vector<FileHash> files, std::stop_token stop,
-                         Callback<BatchAnswer> done) {
+void ask_reconstructions(HttpContext& context, const std::vector<FileHash>& files,
+                         const std::stop_token& stop, Callback<BatchAnswer> done) {
   ask_wire_batch(context, files, stop,
                  [&context, files, token = context.in_flight.token(),
                   done = std::move(done)](Result<WireBatch> batch) mutable {
@@ -266,7 +268,7 @@ void ask_reconstructions(HttpContext& context, std::vector<FileHash> files, std:
                    if (!layout) return done(tl::unexpected(std::move(layout).error()));
                    auto table = std::make_shared<UrlTable>(
                        *layout,
-                       [&context, files](std::stop_token refresh_stop, Callback<FetchLayout> landed) {
+                       [&context, files](const std::stop_token& refresh_stop, Callback<FetchLayout> landed) {
                          ask_wire_batch(context, files, refresh_stop,
                                         [again = context.in_flight.token(),
                                          landed = std::move(landed)](Result<WireBatch> answer) mutable {
@@ -322,10 +324,10 @@ void ask_xorb_exists(HttpContext& context, const XorbHash& xorb, std::stop_token
     return request;
   };
   Call::start(context, std::move(plan), std::move(stop),
-              [token = context.in_flight.token(), xorb, done = std::move(done)](CallEnd end) mutable {
+              [token = context.in_flight.token(), xorb, done = std::move(done)](const CallEnd& end) mutable {
                 if (end.verdict == Verdict::kSuccess) return done(true);
                 if (end.error.code == ErrorCode::kNotFound) return done(false);
-                done(failed(std::move(end), "xorb " + xorb.hex()));
+                done(failed(end, "xorb " + xorb.hex()));
               });
 }
 

@@ -121,7 +121,7 @@ void RangeFetch::next_piece() {
   };
   plan.progress_bytes = [self] { return self->job_.delivered - self->delivered_before_; };
   n_refusals_ = 0;
-  Call::start(context_, std::move(plan), job_.stop, [self](CallEnd end) {
+  Call::start(context_, std::move(plan), job_.stop, [self](const CallEnd& end) {
     if (end.verdict == Verdict::kSuccess) return self->next_piece();
     self->finish(fail(end.error, "xorb " + self->job_.xorb.hex()));
   });

@@ -40,7 +40,7 @@ class SharedFlight {
     waiter->on_stop.emplace(std::move(stop), OnStop{current_, flight, waiter});
     if (!begins) return;
     work(flight->stop.get_token(),
-         [current = current_, flight](Result<T> outcome) { land(*current, flight, std::move(outcome)); });
+         [current = current_, flight](const Result<T>& outcome) { land(*current, flight, outcome); });
   }
 
  private:
@@ -78,7 +78,7 @@ class SharedFlight {
     }
   };
 
-  static void land(Current& current, const std::shared_ptr<Flight>& flight, Result<T> outcome) {
+  static void land(Current& current, const std::shared_ptr<Flight>& flight, const Result<T>& outcome) {
     std::list<std::shared_ptr<Waiter>> waiters;
     {
       auto now = current.lock();

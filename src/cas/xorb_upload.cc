@@ -90,7 +90,7 @@ void XorbUpload::ask_for_grant() {
     *grant = std::move(*parsed);
     return Judgement{};
   };
-  Call::start(context_, std::move(plan), stop_, [self = shared_from_this(), grant](CallEnd end) {
+  Call::start(context_, std::move(plan), stop_, [self = shared_from_this(), grant](const CallEnd& end) {
     switch (end.verdict) {
       case Verdict::kSuccess:
         if (*grant) return self->use(std::move(**grant));
@@ -134,7 +134,7 @@ void XorbUpload::use(UploadGrant from) {
     return std::nullopt;
   };
   Call::start(context_, std::move(plan), stop_,
-              [self = shared_from_this(), grant, is_out_of_reach](CallEnd end) {
+              [self = shared_from_this(), grant, is_out_of_reach](const CallEnd& end) {
                 switch (end.verdict) {
                   case Verdict::kSuccess:
                     self->sent_bytes_ += self->body_.size_bytes;
@@ -163,7 +163,7 @@ void XorbUpload::commit(const std::string& id) {
                                        self->body_.hash.hex(), net::percent_encode_segment(id)));
     return request;
   };
-  Call::start(context_, std::move(plan), stop_, [self = shared_from_this()](CallEnd end) {
+  Call::start(context_, std::move(plan), stop_, [self = shared_from_this()](const CallEnd& end) {
     switch (end.verdict) {
       case Verdict::kSuccess:
         return self->finish(PutXorbOutcome{.was_inserted = true, .sent_bytes = self->sent_bytes_});
@@ -201,11 +201,12 @@ void XorbUpload::post() {
     *was_inserted = *flag;
     return Judgement{};
   };
-  Call::start(context_, std::move(plan), stop_, [self = shared_from_this(), was_inserted](CallEnd end) {
-    if (end.verdict != Verdict::kSuccess) return self->fail_with(end.error);
-    self->finish(PutXorbOutcome{.was_inserted = *was_inserted,
-                                .sent_bytes = self->sent_bytes_ + self->body_.size_bytes});
-  });
+  Call::start(context_, std::move(plan), stop_,
+              [self = shared_from_this(), was_inserted](const CallEnd& end) {
+                if (end.verdict != Verdict::kSuccess) return self->fail_with(end.error);
+                self->finish(PutXorbOutcome{.was_inserted = *was_inserted,
+                                            .sent_bytes = self->sent_bytes_ + self->body_.size_bytes});
+              });
 }
 
 net::Request XorbUpload::with_body(net::Request request) const {

@@ -11,10 +11,8 @@
 namespace xet::cas {
 namespace {
 
-using ::testing::Each;
 using ::testing::ElementsAre;
 using testing::FailsWith;
-using testing::fault;
 using ::testing::HasSubstr;
 using testing::HttpFixture;
 using testing::IsOk;

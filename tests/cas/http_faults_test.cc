@@ -19,10 +19,8 @@ namespace {
 using namespace std::chrono_literals;
 using testing::CasServer;
 using testing::FailsWith;
-using testing::FakeCas;
 using ::testing::HasSubstr;
 using testing::IsOk;
-using testing::kMiB;
 using ::testing::Not;
 using ::testing::SizeIs;
 using Exchange = CasServer::Exchange;

@@ -1,5 +1,6 @@
 #include "cas/multipart.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <string>
@@ -72,18 +73,18 @@ TEST(Multipart, IsNotAtItsEndBeforeTheClosingDelimiter) {
 TEST(Multipart, RefusesWhatIsNone) {
   const std::string range = "Content-Range: bytes 0-0/9\r\n";
   for (const std::string& body : {
-           std::string("x--b\r\n") + range + "\r\nA\r\n--b--",                  // preamble
-           "--b\r\n" + range + "\r\nAB\r\n--b--",                               // longer than it says
-           "--b\r\n" + range + "\r\n\r\n--b--",                                 // shorter
-           "--b\r\n" + range + range + "\r\nA\r\n--b--",                        // two ranges
+           fmt::format("x--b\r\n{}\r\nA\r\n--b--", range),                      // preamble
+           fmt::format("--b\r\n{}\r\nAB\r\n--b--", range),                      // longer than it says
+           fmt::format("--b\r\n{}\r\n\r\n--b--", range),                        // shorter
+           fmt::format("--b\r\n{0}{0}\r\nA\r\n--b--", range),                   // two ranges
            std::string("--b\r\nContent-Type: x\r\n\r\nA\r\n--b--"),             // none
            std::string("--b\r\n\r\nA\r\n--b--"),                                // no header at all
            std::string("--b\r\nContent-Range: bytes 5-4/9\r\n\r\nA\r\n--b--"),  // backwards
            std::string("--b\r\nContent-Range: bytes */9\r\n\r\nA\r\n--b--"),
-           std::string("--b\r\nContent-Range\r\n") + range + "\r\nA\r\n--b--",  // no colon
-           "--b \r\n" + range + "\r\nA\r\n--b--",                               // padding
-           "--c\r\n" + range + "\r\nA\r\n--b--",                                // another boundary
-           "\r\n\r\n--b\r\n" + range + "\r\nA\r\n--b--",
+           fmt::format("--b\r\nContent-Range\r\n{}\r\nA\r\n--b--", range),  // no colon
+           fmt::format("--b \r\n{}\r\nA\r\n--b--", range),                  // padding
+           fmt::format("--c\r\n{}\r\nA\r\n--b--", range),                   // another boundary
+           fmt::format("\r\n\r\n--b\r\n{}\r\nA\r\n--b--", range),
            "--b\r\nX: " + std::string(MultipartParser::kMaxPartHead, 'y'),  // a head without end
        }) {
     EXPECT_THAT(read_parts("b", body), FailsWith(ErrorCode::kCorruption)) << body.substr(0, 100);

@@ -9,10 +9,8 @@ namespace {
 
 using ::testing::ElementsAre;
 using testing::FailsWith;
-using ::testing::HasSubstr;
 using testing::HttpFixture;
 using testing::IsOk;
-using testing::Reply;
 using testing::reply;
 using testing::SentRequest;
 

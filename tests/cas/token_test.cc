@@ -11,7 +11,6 @@
 namespace xet::cas {
 namespace {
 
-using ::testing::ElementsAre;
 using testing::FailsWith;
 using testing::FakeClock;
 using ::testing::HasSubstr;

@@ -115,7 +115,7 @@ TEST(WireReconstruction, RefusesWhatIsNone) {
            v2(good_term, good_fetches, "18446744073709551616"),
            v2(good_term, good_fetches, "1,\"offset_into_first_range\":1"),
            v2("1", good_fetches),
-           v2("[" + good_term + "]", good_fetches),
+           v2(fmt::format("[{}]", good_term), good_fetches),
            v2("null", good_fetches),
            v2(term(kA, 4294967296, 0, 1), good_fetches),
            v2(term(kA, 1, 0, 4294967296), good_fetches),
@@ -127,7 +127,7 @@ TEST(WireReconstruction, RefusesWhatIsNone) {
            v2(good_term, R"("zz":[])"),
            v2(good_term, fmt::format(R"("{}":{{}})", kA)),
            v2(good_term, fmt::format(R"("{}":null)", kA)),
-           v2(good_term, good_fetches + "," + good_fetches),  // a xorb twice
+           v2(good_term, fmt::format("{0},{0}", good_fetches)),  // a xorb twice
            with_fetch("null"),
            with_fetch("\"u\""),
            with_fetch("{}"),
