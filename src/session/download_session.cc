@@ -73,9 +73,9 @@ class DownloadSession::Impl {
       if (result) {
         out.push_back(std::move(*result));
       } else if (const auto why = monitor_.status(); !why) {
-        out.push_back(tl::unexpected(why.error()));
+        out.emplace_back(tl::unexpected(why.error()));
       } else {
-        out.push_back(fail(ErrorCode::kInternal, "the download came to rest before it was done"));
+        out.emplace_back(fail(ErrorCode::kInternal, "the download came to rest before it was done"));
       }
     }
     return out;
