@@ -163,10 +163,13 @@ bool Server::Impl::drain(std::chrono::milliseconds limit) {
   app.draining.store(true, std::memory_order_relaxed);
   if (listener) listener->close();
   if (admin_listener) admin_listener->close();
-  for (const auto& connection : open.lock()->connections) connection->stop();
+  // Copies: a guard in the head of the loop would be gone before its body.
+  const auto to_stop = open.lock()->connections;
+  for (const auto& connection : to_stop) connection->stop();
   if (wait_until_empty(until)) return true;
   app.cut_off.request_stop();
-  for (const auto& connection : open.lock()->connections) connection->cut_off();
+  const auto to_cut_off = open.lock()->connections;
+  for (const auto& connection : to_cut_off) connection->cut_off();
   (void)wait_until_empty(SteadyTime::max());
   return false;
 }

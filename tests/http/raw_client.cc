@@ -38,16 +38,21 @@ std::string HttpAnswer::header(std::string_view name) const {
   return {};
 }
 
-RawClient::RawClient(uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+RawClient::RawClient(uint16_t port) : port_(port) {
+  connect();
+}
+
+void RawClient::connect() {
+  socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (socket_ < 0) failed("socket");
   setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
   setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
   sockaddr_in address{};
   address.sin_family = AF_INET;
-  address.sin_port = htons(port);
+  address.sin_port = htons(port_);
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    ::close(socket_);
+    ::close(std::exchange(socket_, -1));
     failed("connect");
   }
 }
@@ -118,6 +123,7 @@ HttpAnswer RawClient::read_head() {
     head.remove_prefix(line_end + 2);
   }
   input_.erase(0, end + 4);
+  is_told_to_go_ = same_name(out.header("Connection"), "close");
   return out;
 }
 
@@ -162,6 +168,12 @@ std::string RawClient::head(std::string_view method, std::string_view target, co
 
 HttpAnswer RawClient::request(std::string_view method, std::string_view target, const HttpHeaders& headers,
                               std::string_view body) {
+  if (is_told_to_go_) {
+    ::close(std::exchange(socket_, -1));
+    input_.clear();
+    is_told_to_go_ = false;
+    connect();
+  }
   HttpHeaders all = {{"Host", "server.test"}};
   if (!body.empty() || method == "POST" || method == "PUT") {
     all.emplace_back("Content-Length", std::to_string(body.size()));

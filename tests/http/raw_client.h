@@ -29,7 +29,8 @@ class RawClient {
  public:
   explicit RawClient(uint16_t port);
   ~RawClient();
-  RawClient(RawClient&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
+  RawClient(RawClient&& other) noexcept
+      : port_(other.port_), socket_(std::exchange(other.socket_, -1)), is_told_to_go_(other.is_told_to_go_) {}
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
 
@@ -50,15 +51,20 @@ class RawClient {
   /// Whether the peer closes without sending more.
   bool is_closed_by_peer();
 
-  /// Sends a request with Host and Content-Length, and reads its answer.
+  /// Sends a request with Host and Content-Length, and reads its answer. On a new connection, if the last
+  /// answer said that this one ends: how much of a refused body is read before the answer is a matter of
+  /// chance.
   HttpAnswer request(std::string_view method, std::string_view target, const HttpHeaders& headers = {},
                      std::string_view body = {});
   static std::string head(std::string_view method, std::string_view target, const HttpHeaders& headers);
 
  private:
+  void connect();
   bool fill();
 
+  uint16_t port_;
   int socket_ = -1;
+  bool is_told_to_go_ = false;
   std::string input_;
 };
 

@@ -126,7 +126,8 @@ std::vector<XorbHash> FakeCas::xorbs() const {
 }
 uint64_t FakeCas::stored_bytes() const {
   uint64_t out = 0;
-  for (const auto& [hash, xorb] : state_.lock()->xorbs) out += xorb.packed.size();
+  auto state = state_.lock();
+  for (const auto& [hash, xorb] : state->xorbs) out += xorb.packed.size();
   return out;
 }
 std::optional<format::FileRecord> FakeCas::file(const FileHash& file) const {
@@ -415,7 +416,8 @@ void FakeCas::query_dedup(const ChunkHash& chunk, std::stop_token stop,
 std::optional<ByteVector> FakeCas::dedup_answer(const ChunkHash& chunk) {
   if (options_.dedup == Dedup::kNothing) return std::nullopt;
   format::Shard shard;
-  for (const auto& [hash, xorb] : state_.lock()->xorbs) {
+  auto state = state_.lock();
+  for (const auto& [hash, xorb] : state->xorbs) {
     if (std::ranges::find(xorb.footer.chunk_hashes, chunk) == xorb.footer.chunk_hashes.end()) continue;
     format::XorbRecord record{hash, {}, 0, 0};
     for (size_t i = 0; i < xorb.footer.chunk_count(); ++i) {
