@@ -93,8 +93,14 @@ std::optional<Fault> CurlExchange::look(ProgressWatch::Time now) {
   return watch_.fault(now);
 }
 
+void CurlExchange::on_trying(int fd, std::string address) {
+  tried_sockets_.push_back(fd);
+  tried_ = std::move(address);
+}
+
 void CurlExchange::on_connected(std::string peer) {
   connected_ = true;
+  tried_sockets_.clear();
   peer_ = std::move(peer);
   // A repeat on a new connection reads the body again; nothing of an answer has come before.
   watch_.connected(request_.has_body && body_size_ > 0, context_.clock.now());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "net/curl_inbox.h"
@@ -69,7 +71,9 @@ class CurlExchange {
 
   // What libcurl tells, through the functions of curl_setup.cc.
 
-  void on_trying(std::string address) { tried_ = std::move(address); }
+  void on_trying(int fd, std::string address);
+  /// Whether this socket was opened for a connection that has not come about.
+  bool tried_socket(int fd) const { return std::ranges::find(tried_sockets_, fd) != tried_sockets_.end(); }
   /// Waits for this one now. The last one before the request goes out is that of its connection.
   void on_socket(int fd) { socket_ = fd; }
   void on_connected(std::string peer);
@@ -132,6 +136,7 @@ class CurlExchange {
   bool left_first_origin_ = false;  // no credentials any more
   std::string peer_;                // address of the connection, once there is one
   std::string tried_;               // last address that a connection was tried to
+  std::vector<int> tried_sockets_;
   bool connected_ = false;
   int socket_ = -1;
   bool needs_new_connection_ = false;

@@ -22,12 +22,18 @@ namespace {
 // However long nothing is due; a clock that a test moves does not wake anybody.
 constexpr milliseconds kLongestWait{1'000};
 
+// Beside the CURL_POLL_… values.
+constexpr int kClosed = -1;
+
 int call_socket(CURL* easy, curl_socket_t fd, int what, void* loop, void* /*of_socket*/) {
   CurlExchange* exchange = nullptr;
   curl_easy_getinfo(easy, CURLINFO_PRIVATE, &exchange);
   // Idle connections have handles of libcurl's own.
   if (exchange != nullptr && what != CURL_POLL_REMOVE) exchange->on_socket(fd);
-  static_cast<CurlLoop*>(loop)->watch_socket(fd, what);
+  // A socket that no connection was made with is closed first, and its number may belong to another thread by
+  // now. Closing it ended the watch.
+  const bool is_closed = what == CURL_POLL_REMOVE && exchange != nullptr && exchange->tried_socket(fd);
+  static_cast<CurlLoop*>(loop)->watch_socket(fd, is_closed ? kClosed : what);
   return 0;
 }
 
@@ -55,6 +61,7 @@ CurlLoop::CurlLoop(CurlContext& context, size_t max_idle_connections)
   block_signals();
   XET_CHECK(multi_ != nullptr && epoll_ >= 0);
   context_.on_closing = [this](int fd) {
+    watch_socket(fd, CURL_POLL_REMOVE);
     for (const auto& [id, exchange] : exchanges_) exchange->on_closing(fd);
   };
   curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &call_socket);
@@ -72,16 +79,17 @@ CurlLoop::~CurlLoop() {
   ::close(epoll_);
 }
 
-void CurlLoop::watch_socket(int fd, int what) const {
-  if (what == CURL_POLL_REMOVE) {
-    ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
+void CurlLoop::watch_socket(int fd, int what) {
+  if (what == CURL_POLL_REMOVE || what == kClosed) {
+    if (watched_.erase(fd) > 0 && what != kClosed) ::epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
     return;
   }
   epoll_event event{.events = 0, .data = {.fd = fd}};
   if ((what & CURL_POLL_IN) != 0) event.events |= EPOLLIN;
   if ((what & CURL_POLL_OUT) != 0) event.events |= EPOLLOUT;
-  if (::epoll_ctl(epoll_, EPOLL_CTL_MOD, fd, &event) == 0) return;
-  ::epoll_ctl(epoll_, EPOLL_CTL_ADD, fd, &event);
+  const bool is_new = watched_.insert(fd).second;
+  if (::epoll_ctl(epoll_, is_new ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &event) == 0) return;
+  XET_CHECK(::epoll_ctl(epoll_, is_new ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &event) == 0);
 }
 
 void CurlLoop::set_timer(long timeout_ms) {

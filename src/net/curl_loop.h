@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "net/curl_exchange.h"
 
@@ -25,7 +26,7 @@ class CurlLoop {
   void run();
 
   // What libcurl wants.
-  void watch_socket(int fd, int what) const;
+  void watch_socket(int fd, int what);
   void set_timer(long timeout_ms);
 
  private:
@@ -46,6 +47,7 @@ class CurlLoop {
   const size_t max_idle_connections_;
   void* multi_;
   int epoll_;
+  std::unordered_set<int> watched_;
   uint64_t next_id_ = 0;
   std::unordered_map<uint64_t, std::unique_ptr<CurlExchange>> exchanges_;
   std::optional<std::chrono::steady_clock::time_point> timer_;  // by libcurl's clock, the machine's

@@ -127,10 +127,8 @@ CurlExchange& exchange_of(void* self) {
 curl_socket_t call_open_socket(void* self, curlsocktype /*purpose*/, curl_sockaddr* address) {
   const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
   if (fd < 0) return CURL_SOCKET_BAD;
-  if (auto text = address_text(&address->addr); !text.empty()) {
-    exchange_of(self).on_trying(std::move(text));
-    set_tcp_options(fd);
-  }
+  if (address->family != AF_UNIX) set_tcp_options(fd);
+  exchange_of(self).on_trying(fd, address_text(&address->addr));
   return fd;
 }
 
@@ -186,6 +184,7 @@ std::optional<TransportError> CurlExchange::prepare() {
   received_ = 0;
   connected_ = false;
   socket_ = -1;
+  tried_sockets_.clear();
   unread_.clear();
   peer_.clear();
   tried_.clear();

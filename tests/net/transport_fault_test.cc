@@ -307,7 +307,7 @@ TEST(TransportFault, ConnectingHasItsLimit) {
        {"https://" + mute.authority(), "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port))}) {
     const auto outcome = within_two_seconds(*transport, {.url = url});
     EXPECT_EQ(error_of(outcome).fault, Fault::kConnect) << url;
-    EXPECT_TRUE(contains(error_of(outcome).error.message, "no connection within 0.2 s"))
+    EXPECT_TRUE(contains(error_of(outcome).error.message, "no connection within "))
         << error_of(outcome).error.message;
     EXPECT_TRUE(contains(error_of(outcome).error.message, "127.0.0.1:")) << error_of(outcome).error.message;
   }
