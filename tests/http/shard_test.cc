@@ -65,15 +65,20 @@ TEST_F(Shards, TellHowFarTheyAreOnTheNewRoute) {
   EXPECT_EQ(answer.header("Content-Type"), "application/x-ndjson");
   EXPECT_EQ(answer.header("X-Accel-Buffering"), "no");
   const auto frames = frames_of(answer.body);
-  ASSERT_EQ(frames.size(), 5u) << answer.body;
-  EXPECT_EQ(frames[0]["type"], "validating");
+  // How many frames of verifying there are depends on who is faster, the store or the connection.
+  ASSERT_GE(frames.size(), 5u) << answer.body;
+  const size_t n_validating = frames.size() - 3;
   EXPECT_EQ(frames[0]["verified"], 0);
-  EXPECT_EQ(frames[1]["type"], "validating");
-  EXPECT_GT(frames[1]["verified"], 0);
-  EXPECT_LE(frames[1]["verified"], frames[1]["total"]);
-  EXPECT_EQ(frames[2], (Json{{"type", "committing"}, {"stage", "uploading"}}));
-  EXPECT_EQ(frames[3], (Json{{"type", "committing"}, {"stage", "syncing"}}));
-  EXPECT_EQ(frames[4], (Json{{"type", "result"}}));
+  for (size_t i = 0; i < n_validating; ++i) {
+    EXPECT_EQ(frames[i]["type"], "validating");
+    EXPECT_LE(frames[i]["verified"], frames[i]["total"]);
+    if (i > 0) {
+      EXPECT_GT(frames[i]["verified"], frames[i - 1]["verified"]);
+    }
+  }
+  EXPECT_EQ(frames[n_validating], (Json{{"type", "committing"}, {"stage", "uploading"}}));
+  EXPECT_EQ(frames[n_validating + 1], (Json{{"type", "committing"}, {"stage", "syncing"}}));
+  EXPECT_EQ(frames[n_validating + 2], (Json{{"type", "result"}}));
   EXPECT_EQ(client_.request("HEAD", "/v1/files/" + file_.hash.hex(), {fixture_.reader()}).status, 200)
       << "on the same connection";
   EXPECT_EQ(frames_of(post("/v2/shards", shard_).body).back()["type"], "result") << "again";
