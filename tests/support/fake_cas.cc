@@ -90,7 +90,8 @@ size_t FakeCas::n_held(Op op) const {
 
 bool FakeCas::wait_for_held(Op op, size_t n) {
   auto state = state_.lock();
-  return state.wait_until(system_clock(), held_changed_, std::chrono::steady_clock::now() + std::chrono::seconds(30),
+  return state.wait_until(system_clock(), held_changed_,
+                          std::chrono::steady_clock::now() + std::chrono::seconds(30),
                           [&] { return at(*state, op).held.size() >= n; });
 }
 
