@@ -79,8 +79,12 @@ Task<> Connection::serve() {
 Task<Connection::HeadOutcome> Connection::read_head(RequestParser& parser, bool first) {
   idle_ = input_.empty();
   auto deadline = steady_clock::now() + (first || !idle_ ? app_.limits.header : app_.limits.keep_alive);
+  bool begun = false;
   for (;;) {
-    if (!input_.empty()) {
+    // Some clients send an empty line behind a body.
+    while (!begun && as_chars(input_.unread()).starts_with("\r\n")) input_.consume(2);
+    begun = begun || input_.unread().size() >= 2;
+    if (begun) {
       const auto parsed = parser.parse_head(input_.unread());
       if (!parsed) {
         head_error_ = parsed.error().message;

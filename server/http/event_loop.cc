@@ -123,8 +123,11 @@ class SocketStream : public Stream {
 
   void close() override {
     closed_ = true;
+    // The descriptor stays until the end: a thread of a pool may be reading from it, and must not come to
+    // read from whatever gets its number next.
     error_code ignored;
-    socket_.close(ignored);
+    socket_.shutdown(Socket::shutdown_both, ignored);
+    socket_.cancel(ignored);
     sleeper_.cancel();
   }
 
@@ -164,6 +167,7 @@ class SocketStream : public Stream {
 
   IoOutcome outcome_of(const error_code& error, size_t n) const {
     if (!error) return {.n_bytes = n, .error = IoError::kNone};
+    if (closed_) return {.n_bytes = 0, .error = IoError::kBroken};
     if (timed_out_) return {.n_bytes = 0, .error = IoError::kTimedOut};
     const bool ended = error == asio::error::eof || error == asio::ssl::error::stream_truncated;
     return {.n_bytes = 0, .error = ended ? IoError::kEnd : IoError::kBroken};

@@ -28,6 +28,9 @@ struct XorbSink {
   bool wants_more() const { return outcome.has_value() || sums_to_end; }
 };
 
+// Verified before other calls of the store have their turn: some milliseconds.
+constexpr size_t kTurn = 8 << 20;
+
 /// Waiting for bytes is the connection's business. Once some are there, a thread of the pool verifies them
 /// and reads on by itself for as long as more are there, because handing each piece from thread to thread
 /// would cost as much as verifying it. Meanwhile the kernel's buffer takes what the client sends.
@@ -35,15 +38,23 @@ Task<BodyTrouble> pump(Exchange& exchange, XorbSink& sink) {
   ByteVector buffer(kPiece);
   BodyReader::Piece piece;
   auto feed = [&] {
+    size_t in_turn = 0;
     for (size_t n = piece.n_bytes; n > 0; n = exchange.body.read_at_once(buffer)) {
       exchange.app.metrics.xorb_bytes_in.fetch_add(n, std::memory_order_relaxed);
       sink.feed(ByteSpan(buffer).first(n));
       if (!sink.wants_more()) return false;
+      in_turn += n;
+      if (in_turn >= kTurn) break;
     }
     return true;
   };
+  const bool reads_at_once = exchange.stream.plain_socket() >= 0 && !exchange.request.head.chunked;
   for (;;) {
-    piece = co_await exchange.body.read_some(buffer);
+    if (reads_at_once) {
+      piece = co_await exchange.body.read_some(buffer);
+    } else {
+      piece = co_await exchange.body.read(buffer);  // else a thread would be woken for each record of TLS
+    }
     if (piece.trouble != BodyTrouble::kNone || piece.n_bytes == 0) break;
     exchange.stream.set_deadline(kNever);  // of the reading that has ended; how long verifying takes is ours
     if (!co_await on_pool(*exchange.app.work, exchange.stream, feed)) break;

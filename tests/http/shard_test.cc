@@ -12,7 +12,6 @@ namespace xet::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 using Json = nlohmann::json;
 
 std::vector<Json> frames_of(std::string_view body) {
