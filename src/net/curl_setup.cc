@@ -29,7 +29,8 @@ constexpr int kKeepAliveIdleS = 15;
 constexpr int kKeepAliveIntervalS = 15;
 constexpr int kKeepAliveProbes = 3;
 constexpr long kHappyEyeballsMs = 300;
-constexpr long kUploadBufferBytes = 256L << 10;
+// Larger ones were no faster over loopback, with 1, 4 and 64 connections; smaller ones cost more.
+constexpr long kUploadBufferBytes = 128L << 10;
 
 template <class Value>
 void set(CURL* easy, CURLoption option, Value value) {

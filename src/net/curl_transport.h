@@ -37,7 +37,7 @@ struct CurlOptions {
 /// A request holds at most what libcurl reads at once (kReceiveBytes) beside the room that its sink gave.
 class CurlTransport final : public Transport {
  public:
-  static constexpr size_t kReceiveBytes = size_t{256} << 10;
+  static constexpr size_t kReceiveBytes = size_t{128} << 10;
 
   static std::unique_ptr<CurlTransport> make(CurlOptions options);
   /// Ends what is under way with Fault::kCancelled, and waits for the thread. Not from a callback of it.

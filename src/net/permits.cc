@@ -40,6 +40,8 @@ struct Permit::Core : std::enable_shared_from_this<Core> {
   /// holds, and a callback that releases its permit at once does not recurse: the loop of the outer call goes
   /// on.
   void grant_what_there_is();
+  /// Puts it into the queue; false, and leaves it, when it was cancelled meanwhile.
+  bool join(Waiter& waiter);
   void cancel(uint64_t id);
   void give_back();
 
@@ -69,6 +71,15 @@ void Permit::Core::grant_what_there_is() {
     waiter.on_stop.reset();  // not under the lock: waits for a callback that runs, which takes the lock
     waiter.granted(Permit(self));
   }
+}
+
+bool Permit::Core::join(Waiter& waiter) {
+  auto s = state.lock();
+  if (std::erase(s->joining, waiter.id) == 0) return false;
+  // Ids are taken before the queue is joined, so another thread may have overtaken us.
+  const auto place = std::ranges::upper_bound(s->waiters, waiter.id, {}, &Waiter::id);
+  s->waiters.insert(place, std::move(waiter));
+  return true;
 }
 
 void Permit::Core::cancel(uint64_t id) {
@@ -163,21 +174,12 @@ void Permits::acquire(std::stop_token stop, UniqueFunction<void(Permit)> granted
     on_stop = std::make_unique<std::stop_callback<Permit::Core::CancelWaiter>>(
         std::move(stop), Permit::Core::CancelWaiter{core_.get(), id});
   }
-  bool cancelled = false;
-  {
-    auto s = core_->state.lock();
-    cancelled = std::erase(s->joining, id) == 0;
-    if (!cancelled) {
-      // Ids are taken before the queue is joined, so another thread may have overtaken us.
-      const auto place = std::ranges::upper_bound(s->waiters, id, {}, &Permit::Core::Waiter::id);
-      s->waiters.insert(place, {.id = id, .granted = std::move(granted), .on_stop = std::move(on_stop)});
-    }
+  Permit::Core::Waiter waiter{.id = id, .granted = std::move(granted), .on_stop = std::move(on_stop)};
+  if (core_->join(waiter)) {
+    core_->grant_what_there_is();
+  } else {
+    waiter.granted(Permit());
   }
-  if (cancelled) {
-    granted(Permit());
-    return;
-  }
-  core_->grant_what_there_is();
 }
 
 size_t Permits::limit() const {

@@ -62,7 +62,7 @@ class Simulation {
   };
 
   void begin(Transfer& transfer) {
-    const size_t awake =
+    const auto awake =
         static_cast<size_t>(std::ranges::count_if(transfers_, [](const auto& t) { return !t.asleep; }));
     transfer.asleep = false;
     transfer.began = now_;

@@ -137,6 +137,7 @@ TEST(Permits, FollowTheController) {
   // Each of them moves as much as the others, however many they are: more of them are worth it.
   for (int tick = 0; tick < 400; ++tick) {
     clock.advance(std::chrono::milliseconds(100));
+    // NOLINTNEXTLINE(modernize-loop-convert): what a transfer moves lets more of them begin
     for (size_t i = 0, n = held.size(); i < n; ++i) held[i].moved(1'000'000);
   }
   EXPECT_EQ(permits.limit(), 64);

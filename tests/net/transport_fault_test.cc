@@ -300,7 +300,7 @@ TEST(TransportFault, ConnectingHasItsLimit) {
   std::vector<int> fillers;
   for (int i = 0; i < 4; ++i) {
     fillers.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-    ::connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), length);
+    (void)::connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), length);
   }
   const auto transport = CurlTransport::make({});
   for (const auto& url :

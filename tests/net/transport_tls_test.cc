@@ -13,7 +13,6 @@ using test::exchange;
 using test::put;
 using test::ScriptedSink;
 using test::status_of;
-using test::text_of;
 using testing::HttpScript;
 using testing::random_bytes;
 using testing::TempDir;
