@@ -25,6 +25,9 @@
 
 #include "base/check.h"
 
+// Asio's functions that take an error_code return the same one.
+// NOLINTBEGIN(bugprone-unused-return-value)
+
 namespace xet::http {
 
 namespace asio = boost::asio;
@@ -428,3 +431,5 @@ Result<std::shared_ptr<EventLoop::Listener>> EventLoop::listen(ListenOptions opt
 }
 
 }  // namespace xet::http
+
+// NOLINTEND(bugprone-unused-return-value)

@@ -1,5 +1,6 @@
 // What genuine clients asked and were answered, asked of our server: the same, but for URLs and for what it
 // does better on purpose.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <map>
@@ -100,7 +101,7 @@ TEST_P(RecordedExchanges, GetTheSameAnswers) {
   for (const auto& exchange : recorded) {
     const auto method = exchange["method"].get<std::string>();
     const auto path = exchange["path"].get<std::string>();
-    const auto what = GetParam() + " " + exchange["n"].get<std::string>() + " " + method + " " + path;
+    const auto what = fmt::format("{} {} {} {}", GetParam(), exchange["n"].get<std::string>(), method, path);
     HttpHeaders headers = {fixture_.writer()};
     for (const auto& [name, value] : exchange["request_headers"].items()) {
       if (name != "host" && name != "content-length") headers.emplace_back(name, value.get<std::string>());

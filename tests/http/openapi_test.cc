@@ -1,4 +1,5 @@
 // docs/openapi.yaml against the table of routes.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -27,9 +28,9 @@ std::map<std::string, std::string> documented() {
       operation = line.substr(4, line.size() - 5);
       if (operation == "parameters") continue;
       for (char& c : operation) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-      out[operation + " " + path];
+      out[fmt::format("{} {}", operation, path)];
     }
-    if (line.starts_with("      x-access: ")) out[operation + " " + path] = line.substr(16);
+    if (line.starts_with("      x-access: ")) out[fmt::format("{} {}", operation, path)] = line.substr(16);
   }
   return out;
 }
