@@ -46,6 +46,8 @@ std::optional<HostPort> cut(std::string_view text) {
 }
 
 bool is_v6(const std::string& host) {
+  // inet_pton() would stop at a NUL.
+  if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos) return false;
   in6_addr address{};
   return inet_pton(AF_INET6, host.c_str(), &address) == 1;
 }
@@ -74,7 +76,9 @@ Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   }
   if (out.host.empty()) return out;
   in_addr address{};
-  if (inet_pton(AF_INET, out.host.c_str(), &address) != 1) return refused();
+  if (out.host.find('\0') != std::string::npos || inet_pton(AF_INET, out.host.c_str(), &address) != 1) {
+    return refused();
+  }
   out.is_loopback = (ntohl(address.s_addr) >> 24) == 127;
   return out;
 }

@@ -34,9 +34,12 @@ tl::unexpected<Error> from_beast(const beast::error_code& error) {
 
 struct RequestParser::State {
   beast::http::request_parser<beast::http::buffer_body> parser;
+  size_t max_header_bytes = 0;
+  size_t header_bytes = 0;  // so far
 };
 
 RequestParser::RequestParser(size_t max_header_bytes) : state_(std::make_unique<State>()) {
+  state_->max_header_bytes = max_header_bytes;
   auto& parser = state_->parser;
   parser.header_limit(
       static_cast<uint32_t>(std::min<size_t>(max_header_bytes, std::numeric_limits<uint32_t>::max())));
@@ -53,9 +56,12 @@ Result<RequestParser::Progress> RequestParser::parse_head(ByteSpan in) {
     beast::error_code error;
     const size_t n = parser.put(asio::const_buffer(rest.data(), rest.size()), error);
     out.consumed += n;
+    state_->header_bytes += n;
     if (error == beast::http::error::need_more) break;
     if (error) return from_beast(error);
   }
+  // Beast's limit holds for what comes in pieces, not for what comes at once.
+  if (state_->header_bytes > state_->max_header_bytes) return from_beast(beast::http::error::header_limit);
   out.complete = parser.is_header_done();
   return out;
 }

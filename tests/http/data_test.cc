@@ -11,7 +11,6 @@ namespace xet::testing {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
 
 class Data : public ::testing::Test {
  protected:

@@ -186,6 +186,9 @@ TEST(HostHeader, IsAHostWithPerhapsAPort) {
     EXPECT_FALSE(is_valid_host(host)) << host;
   }
   EXPECT_FALSE(is_valid_host(std::string(300, 'a')));
+  using std::string_view_literals::operator""sv;
+  EXPECT_FALSE(is_valid_host("[::\0001]:80"sv));
+  EXPECT_THAT(ListenAddress::parse("127.0.0.1\0:80"sv), FailsWith(ErrorCode::kInvalidArgument));
 }
 
 TEST(GrantRequest, ReadsWhatClientsSend) {

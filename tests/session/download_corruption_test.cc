@@ -93,7 +93,9 @@ TEST_P(DamagedStore, AWrongListOfHashesIsFound) {
     range.chunk_hashes.resize(range.chunks.size());
     range.chunk_hashes[5] = ChunkHash(random_hash(1));
   });
-  expect_corruption(knows_hashes_ ? "chunk 5 " : "chunk 0 ");
+  // Without the others every chunk is wrong, and which of them is looked at first is up to
+  // the threads.
+  expect_corruption(knows_hashes_ ? "chunk 5 " : "chunk ");
 }
 
 TEST_P(DamagedStore, AnotherFileOfTheSameLengthIsNotAccepted) {
