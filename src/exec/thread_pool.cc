@@ -27,7 +27,10 @@ ThreadPool::~ThreadPool() {
 }
 
 void ThreadPool::submit(Task task, Priority priority) {
-  queues_.lock()->by_priority[static_cast<size_t>(priority)].push_back(std::move(task));
+  auto queues = queues_.lock();
+  queues->by_priority[static_cast<size_t>(priority)].push_back(std::move(task));
+  // Under the lock: what the task does may let the pool's owner destroy it, and this thread must be out of it
+  // by then.
   wake_.notify_one();
 }
 
