@@ -134,11 +134,13 @@ class XetServe(Server):
         self._program = program
         self._auth = auth
 
-    def _start(self) -> None:
+    def restart(self) -> None:
+        """After kill(): on the same address."""
+        self._start(self.url.removeprefix("http://"))
+
+    def _start(self, address: str = "127.0.0.1:0") -> None:
         auth = [] if self._auth else ["--auth=off"]
-        self._spawn(
-            [self._program, "serve", "--data", self.data, "--listen", "127.0.0.1:0", *auth], stdout=subprocess.PIPE
-        )
+        self._spawn([self._program, "serve", "--data", self.data, "--listen", address, *auth], stdout=subprocess.PIPE)
         line = self._first_line()
         if (listening := re.search(r"listening on (http://\S+)", line)) is None:
             raise self._did_not_start(f"it said {line!r}, not where it listens")

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import unittest
 from pathlib import Path
 
@@ -93,24 +94,65 @@ class Served(ServeTest):
         self.xet("download", NO_SUCH_HASH, "-o", "out", expect=NOT_FOUND)
         self.assertFalse((self.folder / "out").exists())
 
-    def test_a_server_killed_and_started_again_has_everything_it_acknowledged(self):
-        content = random_bytes(5_000_000, 6)
-        xet_hash = self.put(content)
-        port = self.server.url.rsplit(":", 1)[1]
-        self.server.kill()
-        self.xet("cat", xet_hash, expect=UNAVAILABLE)
-        again = self.start(
-            "serve", "--data", self.data, "--auth=off", "--listen", f"127.0.0.1:{port}", stdout=subprocess.PIPE
-        )
-        self.assertEqual(again.stdout.readline().decode().split()[-1], self.server.url)
-        self.assertEqual(self.xet("cat", xet_hash).out, content)
-        self.assertIn(b"sound", self.xet("admin", "fsck", "--deep", "--data", self.data).out)
-
     def test_a_setting_without_effect_is_named_once(self):
         env = self.env | {"HF_XET_TELEMETRY_ENABLED": "1"}
         run = self.xet("upload", "-", stdin=b"x", env=env)
         self.assertEqual(run.err.count(b"HF_XET_TELEMETRY_ENABLED"), 1)
         self.assertEqual(self.xet("upload", "-q", "-", stdin=b"x", env=env).err, b"")
+
+
+class KilledServer(ServeTest):
+    """It ends as by a power failure, and comes back on its address."""
+
+    def test_it_has_everything_it_acknowledged(self):
+        content = random_bytes(5_000_000, 6)
+        xet_hash = self.put(content)
+        self.server.kill()
+        self.xet("cat", xet_hash, expect=UNAVAILABLE)
+        self.server.restart()
+        self.assertEqual(self.xet("cat", xet_hash).out, content)
+        self.assert_store_is_sound()
+
+    def test_an_upload_goes_on(self):
+        self.env["HF_XET_CLIENT_RETRY_BASE_DELAY"] = "200ms"
+        paths = [self.write(f"f{i}", random_bytes(90_000_000, 100 + i)) for i in range(4)]
+        upload = self.start("upload", "-q", "--json", *paths, stdout=subprocess.PIPE)
+        n_kills = 0
+        for n_xorbs in (1, 3, 4):
+            while self.n_stored_xorbs() < n_xorbs and upload.poll() is None:
+                time.sleep(0.001)
+            if upload.poll() is not None:
+                break
+            self.server.kill()
+            self.server.restart()
+            n_kills += 1
+        out, _ = upload.communicate(timeout=300)
+        self.assertEqual(upload.returncode, DONE, out)
+        self.assertGreaterEqual(n_kills, 1)
+        events = [json.loads(line) for line in out.splitlines()]
+        hashes = {e["path"]: e["xet_hash"] for e in events if e["event"] == "file"}
+        for path in paths:
+            self.assertTrue(self.xet("cat", hashes[str(path)]).out == path.read_bytes(), path)
+        self.assert_store_is_sound()
+
+    def test_a_download_goes_on(self):
+        self.env["HF_XET_CLIENT_RETRY_BASE_DELAY"] = "200ms"
+        content = random_bytes(200_000_000, 7)
+        xet_hash = self.put(content)
+        # With this little room most of the file is still to be fetched when the first bytes are read.
+        cat = self.start("cat", "-q", "--max-memory", "64M", xet_hash, stdout=subprocess.PIPE)
+        read = cat.stdout.read(1_000_000)
+        self.server.kill()
+        self.server.restart()
+        read += cat.stdout.read()
+        self.assertEqual(cat.wait(timeout=60), DONE)
+        self.assertTrue(read == content)
+
+    def n_stored_xorbs(self) -> int:
+        return sum(path.is_file() for path in (self.data / "x").rglob("*"))
+
+    def assert_store_is_sound(self) -> None:
+        self.assertIn(b"sound", self.xet("admin", "fsck", "--deep", "--data", self.data).out)
 
 
 class Tokens(ServeTest):
