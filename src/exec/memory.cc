@@ -3,16 +3,65 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <map>
 #include <new>
-#include <utility>
+#include <vector>
+
+#include "base/sync.h"
 
 namespace xet::exec {
 
 // --- MemoryBudget
 // ---------------------------------------------------------------------------------------------------
 
+struct MemoryBudget::Shared {
+  Shared(size_t bytes, const Clock& the_clock)
+      : clock(the_clock), total_bytes(bytes), state(State{.free_bytes = bytes}) {}
+
+  struct State {
+    size_t free_bytes;
+    std::deque<uint64_t> waiting;  // tickets, oldest first
+    uint64_t next_ticket = 0;
+    Usage usage;
+
+    void take(size_t bytes) {
+      free_bytes -= bytes;
+      usage.reserved += bytes;
+      usage.most_reserved = std::max(usage.most_reserved, usage.reserved);
+    }
+  };
+  struct Reclaimers {
+    std::map<uint64_t, std::function<void()>> by_id;
+    uint64_t next_id = 0;
+  };
+
+  void give_back(size_t bytes) {
+    {
+      auto locked = state.lock();
+      locked->free_bytes += bytes;
+      locked->usage.reserved -= bytes;
+    }
+    changed.notify_all();
+  }
+
+  const Clock& clock;
+  const size_t total_bytes;
+  Sync<State> state;
+  Sync<Reclaimers> reclaimers;  // held while they run, so that a Reclaimer outlives its calls
+  std::condition_variable changed;
+};
+
+MemoryBudget::MemoryBudget(size_t total_bytes, const Clock& clock)
+    : shared_(std::make_shared<Shared>(total_bytes, clock)) {}
+
+size_t MemoryBudget::total_bytes() const {
+  return shared_->total_bytes;
+}
+
 MemoryBudget::Reservation::Reservation(Reservation&& other) noexcept
-    : budget_(std::exchange(other.budget_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+    : budget_(std::move(other.budget_)), bytes_(std::exchange(other.bytes_, 0)) {}
 
 MemoryBudget::Reservation& MemoryBudget::Reservation::operator=(Reservation&& other) noexcept {
   std::swap(budget_, other.budget_);
@@ -25,104 +74,91 @@ MemoryBudget::Reservation::~Reservation() {
 }
 
 Result<MemoryBudget::Reservation> MemoryBudget::reserve(size_t bytes, std::stop_token stop,
-                                                        Deadline deadline) {
-  bytes = std::min(bytes, total_bytes_);
+                                                        Deadline deadline) const {
+  auto& shared = *shared_;
+  bytes = std::min(bytes, shared.total_bytes);
   uint64_t ticket = 0;
   bool must_wait = false;
   {
-    auto state = state_.lock();
+    auto state = shared.state.lock();
     ticket = state->next_ticket++;
     state->waiting.push_back(ticket);
     must_wait = state->waiting.front() != ticket || state->free_bytes < bytes;
   }
   if (must_wait) {
-    auto reclaimers = reclaimers_.lock();
+    auto reclaimers = shared.reclaimers.lock();
     for (auto& [id, reclaim] : reclaimers->by_id) reclaim();
   }
 
-  const std::stop_callback wake(stop, [this] {
+  const std::stop_callback wake(stop, [&shared] {
     {
-      const auto fence = state_.lock();
+      const auto fence = shared.state.lock();
     }  // so that a waiter between its test and its sleep is not missed
-    changed_.notify_all();
+    shared.changed.notify_all();
   });
   bool granted = false;
   {
-    auto state = state_.lock();
+    auto state = shared.state.lock();
     const auto ready = [&] {
       granted = state->waiting.front() == ticket && state->free_bytes >= bytes;
       return granted || stop.stop_requested();
     };
     if (deadline == kNoDeadline) {
-      state.wait(changed_, ready);
+      state.wait(shared.changed, ready);
     } else {
-      state.wait_until(clock_, changed_, deadline, ready);
+      state.wait_until(shared.clock, shared.changed, deadline, ready);
     }
-    if (granted) take(*state, bytes);
+    if (granted) state->take(bytes);
     std::erase(state->waiting, ticket);
   }
-  changed_.notify_all();  // the next in line may be satisfied
-  if (granted) return Reservation(*this, bytes);
+  shared.changed.notify_all();  // the next in line may be satisfied
+  if (granted) return Reservation(shared_, bytes);
   if (stop.stop_requested()) return fail(ErrorCode::kCancelled, "cancelled while waiting for memory");
   return fail(ErrorCode::kDeadline, "the deadline passed while waiting for memory");
 }
 
-MemoryBudget::Reservation MemoryBudget::try_reserve(size_t bytes) {
-  auto state = state_.lock();
+MemoryBudget::Reservation MemoryBudget::try_reserve(size_t bytes) const {
+  auto state = shared_->state.lock();
   if (!state->waiting.empty() || state->free_bytes < bytes) return {};
-  take(*state, bytes);
-  return Reservation(*this, bytes);
+  state->take(bytes);
+  return {shared_, bytes};
 }
 
-bool MemoryBudget::has_waiters() {
-  return !state_.lock()->waiting.empty();
+bool MemoryBudget::has_waiters() const {
+  return !shared_->state.lock()->waiting.empty();
 }
 
-void MemoryBudget::take(State& state, size_t bytes) {
-  state.free_bytes -= bytes;
-  state.usage.reserved += bytes;
-  state.usage.most_reserved = std::max(state.usage.most_reserved, state.usage.reserved);
+MemoryBudget::Usage MemoryBudget::usage() const {
+  return shared_->state.lock()->usage;
 }
 
-void MemoryBudget::give_back(size_t bytes) {
-  {
-    auto state = state_.lock();
-    state->free_bytes += bytes;
-    state->usage.reserved -= bytes;
-  }
-  changed_.notify_all();
-}
-
-MemoryBudget::Usage MemoryBudget::usage() {
-  return state_.lock()->usage;
-}
-
-void MemoryBudget::count_mapped(size_t bytes) {
-  auto state = state_.lock();
+void MemoryBudget::count_mapped(size_t bytes) const {
+  auto state = shared_->state.lock();
   state->usage.mapped += bytes;
   state->usage.most_mapped = std::max(state->usage.most_mapped, state->usage.mapped);
 }
 
-void MemoryBudget::count_unmapped(size_t bytes) {
-  state_.lock()->usage.mapped -= bytes;
+void MemoryBudget::count_unmapped(size_t bytes) const {
+  shared_->state.lock()->usage.mapped -= bytes;
 }
 
-MemoryBudget::Reclaimer::Reclaimer(MemoryBudget& budget, std::function<void()> reclaim) : budget_(budget) {
-  auto reclaimers = budget_.reclaimers_.lock();
+MemoryBudget::Reclaimer::Reclaimer(const MemoryBudget& budget, std::function<void()> reclaim)
+    : budget_(budget.shared_) {
+  auto reclaimers = budget_->reclaimers.lock();
   id_ = reclaimers->next_id++;
   reclaimers->by_id.emplace(id_, std::move(reclaim));
 }
 
 MemoryBudget::Reclaimer::~Reclaimer() {
-  budget_.reclaimers_.lock()->by_id.erase(id_);
+  budget_->reclaimers.lock()->by_id.erase(id_);
 }
 
 // --- BufferPool
 // -----------------------------------------------------------------------------------------------------
 
 struct Buffer::PoolState {
-  PoolState(MemoryBudget& b, size_t bytes, size_t n_guaranteed, size_t n_most)
-      : budget(b), buffer_bytes(bytes), guaranteed(n_guaranteed), most(n_most) {}
+  PoolState(MemoryBudget b, size_t bytes, size_t n_guaranteed, size_t n_most)
+      : budget(std::move(b)), buffer_bytes(bytes), guaranteed(n_guaranteed), most(n_most) {}
   ~PoolState() {
     auto inner = state.lock();
     for (const auto& memory : inner->idle) unmap(memory);
@@ -185,7 +221,7 @@ struct Buffer::PoolState {
     }
   }
 
-  MemoryBudget& budget;
+  const MemoryBudget budget;
   const size_t buffer_bytes;
   const size_t guaranteed;
   const size_t most;
@@ -229,7 +265,7 @@ void Buffer::release() {
   next(Buffer(pool, bytes_));
 }
 
-BufferPool::BufferPool(MemoryBudget& budget, size_t buffer_bytes, size_t guaranteed, size_t most)
+BufferPool::BufferPool(const MemoryBudget& budget, size_t buffer_bytes, size_t guaranteed, size_t most)
     : state_(std::make_shared<Buffer::PoolState>(budget, buffer_bytes, guaranteed, most)),
       reclaimer_(
           std::make_unique<MemoryBudget::Reclaimer>(budget, [state = state_.get()] { state->trim(); })) {}

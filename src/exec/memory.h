@@ -1,18 +1,14 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <map>
 #include <memory>
 #include <stop_token>
-#include <vector>
+#include <utility>
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "base/sync.h"
 #include "base/unique_function.h"
 #include "xet/result.h"
 
@@ -24,11 +20,15 @@ namespace xet::exec {
 /// progress on its own (`reserve`, first come first served). Whatever it takes beyond that it only tries for
 /// (`try_reserve`), never waits for. So no session ever holds memory while it waits for more. Unused extra
 /// memory is asked back from the pools that keep it (`reclaimers`) when somebody waits. Thread-safe.
+///
+/// A value handle; copies share the budget, and what was taken from it keeps it alive: the last buffer of a
+/// fetch may be let go by a thread that learns of the end after everybody else.
 class MemoryBudget {
+  struct Shared;
+
  public:
-  /// `clock`: of the deadlines; must outlive the budget.
-  explicit MemoryBudget(size_t total_bytes, const Clock& clock = system_clock())
-      : clock_(clock), total_bytes_(total_bytes), state_(State{.free_bytes = total_bytes}) {}
+  /// `clock`: of the deadlines; must outlive the calls of reserve().
+  explicit MemoryBudget(size_t total_bytes, const Clock& clock = system_clock());
 
   /// Bytes taken from a budget; gives them back when destroyed.
   class Reservation {
@@ -42,12 +42,12 @@ class MemoryBudget {
 
    private:
     friend class MemoryBudget;
-    Reservation(MemoryBudget& budget, size_t bytes) : budget_(&budget), bytes_(bytes) {}
-    MemoryBudget* budget_ = nullptr;
+    Reservation(std::shared_ptr<Shared> budget, size_t bytes) : budget_(std::move(budget)), bytes_(bytes) {}
+    std::shared_ptr<Shared> budget_;
     size_t bytes_ = 0;
   };
 
-  size_t total_bytes() const { return total_bytes_; }
+  size_t total_bytes() const;
 
   /// For tests and diagnostics, in bytes. `mapped` is what the pools of this budget really hold.
   struct Usage {
@@ -56,51 +56,34 @@ class MemoryBudget {
     size_t mapped = 0;
     size_t most_mapped = 0;
   };
-  Usage usage();
+  Usage usage() const;
   /// A pool mapped so much memory, or gave it back to the system.
-  void count_mapped(size_t bytes);
-  void count_unmapped(size_t bytes);
+  void count_mapped(size_t bytes) const;
+  void count_unmapped(size_t bytes) const;
 
   /// Waits for `bytes` (cut to the total). kCancelled or kDeadline when those come first.
-  Result<Reservation> reserve(size_t bytes, std::stop_token stop, Deadline deadline = kNoDeadline);
+  Result<Reservation> reserve(size_t bytes, std::stop_token stop, Deadline deadline = kNoDeadline) const;
   /// An empty reservation when there is not that much, or when others wait.
-  Reservation try_reserve(size_t bytes);
+  Reservation try_reserve(size_t bytes) const;
   /// Somebody waits in reserve(): extra memory that is not needed right now should come back.
-  bool has_waiters();
+  bool has_waiters() const;
 
   /// Something that can give unused extra memory back. Registered until the returned handle is destroyed;
   /// called without locks held, from the thread that waits.
   class Reclaimer {
    public:
-    Reclaimer(MemoryBudget& budget, std::function<void()> reclaim);
+    Reclaimer(const MemoryBudget& budget, std::function<void()> reclaim);
     ~Reclaimer();
     Reclaimer(const Reclaimer&) = delete;
     Reclaimer& operator=(const Reclaimer&) = delete;
 
    private:
-    MemoryBudget& budget_;
+    std::shared_ptr<Shared> budget_;
     uint64_t id_;
   };
 
  private:
-  struct State {
-    size_t free_bytes;
-    std::deque<uint64_t> waiting;  // tickets, oldest first
-    uint64_t next_ticket = 0;
-    Usage usage;
-  };
-  struct Reclaimers {
-    std::map<uint64_t, std::function<void()>> by_id;
-    uint64_t next_id = 0;
-  };
-  static void take(State& state, size_t bytes);
-  void give_back(size_t bytes);
-
-  const Clock& clock_;
-  const size_t total_bytes_;
-  Sync<State> state_;
-  Sync<Reclaimers> reclaimers_;  // held while they run, so that a Reclaimer outlives its calls
-  std::condition_variable changed_;
+  std::shared_ptr<Shared> shared_;
 };
 
 /// Page-aligned memory of a fixed size that returns to its pool when destroyed.
@@ -126,10 +109,10 @@ class Buffer {
 
 /// Buffers of one size that are handed round: the pages stay touched, so nobody pays for them twice.
 /// `guaranteed` buffers are covered by a reservation of the caller; up to `most` are made while the budget
-/// has room. Thread-safe. Buffers may outlive the pool object.
+/// has room. Thread-safe. Buffers may outlive the pool object and the caller's budget.
 class BufferPool {
  public:
-  BufferPool(MemoryBudget& budget, size_t buffer_bytes, size_t guaranteed, size_t most);
+  BufferPool(const MemoryBudget& budget, size_t buffer_bytes, size_t guaranteed, size_t most);
   ~BufferPool();
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
