@@ -1,4 +1,10 @@
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <thread>
 
 #include "net/curl_transport.h"
 #include "net/transport_support.h"
@@ -20,6 +26,7 @@ using Exchange = testing::HttpScript::Exchange;
 // Tunnels, and answers requests with a whole URL itself.
 class Proxy {
  public:
+  explicit Proxy(bool tls = false) : server_([this](Exchange& e) { serve(e); }, {.tls = tls}) {}
   HttpScript& server() { return server_; }
   std::string url() const { return server_.url(""); }
   void demand_password() { demands_password_ = true; }
@@ -36,7 +43,69 @@ class Proxy {
     e.tunnel(static_cast<uint16_t>(std::stoi(request.target.substr(colon + 1))));
   }
   std::atomic<bool> demands_password_ = false;
-  HttpScript server_{[this](Exchange& e) { serve(e); }};
+  HttpScript server_;
+};
+
+// Takes one connection, does the handshake of RFC 1928, and then answers one request as if it were the host.
+class SocksServer {
+ public:
+  SocksServer() {
+    EXPECT_GE(listener_, 0);
+    sockaddr_in address{
+        .sin_family = AF_INET, .sin_port = 0, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_zero = {}};
+    socklen_t size = sizeof address;
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), size), 0);
+    EXPECT_EQ(::listen(listener_, 1), 0);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    thread_ = std::thread([this] { serve(); });
+  }
+  ~SocksServer() {
+    ::shutdown(listener_, SHUT_RDWR);
+    if (thread_.joinable()) thread_.join();
+    ::close(listener_);
+  }
+  SocksServer(const SocksServer&) = delete;
+  SocksServer& operator=(const SocksServer&) = delete;
+
+  /// With the "h" that leaves resolving to the proxy.
+  std::string url() const { return fmt::format("socks5h://127.0.0.1:{}", port_); }
+  std::string wait_for_name() {
+    thread_.join();
+    return name_;
+  }
+
+ private:
+  static std::string read(int fd, size_t n) {
+    std::string out(n, '\0');
+    return ::recv(fd, out.data(), n, MSG_WAITALL) == static_cast<ssize_t>(n) ? out : std::string(n, '\0');
+  }
+  static void write(int fd, std::string_view bytes) { ::send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL); }
+
+  void serve() {
+    using std::string_view_literals::operator""sv;
+    const int fd = ::accept(listener_, nullptr, nullptr);
+    if (fd < 0) return;
+    const auto byte = [&] { return static_cast<uint8_t>(read(fd, 1)[0]); };
+    EXPECT_EQ(byte(), 5);
+    read(fd, byte());         // the ways to prove who one is,
+    write(fd, "\x05\x00"sv);  // of which none is taken
+    EXPECT_EQ(read(fd, 4), "\x05\x01\x00\x03"sv) << "connect, to a name";
+    name_ = read(fd, byte());
+    const unsigned high = byte();
+    name_ += fmt::format(":{}", high << 8 | byte());
+    write(fd, "\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"sv);
+    for (std::string head; !head.ends_with("\r\n\r\n"); head += read(fd, 1)) {
+      if (head.size() > 10'000) break;
+    }
+    write(fd, "HTTP/1.1 200 OK\r\nContent-Length: 8\r\nConnection: close\r\n\r\nby SOCKS");
+    ::close(fd);
+  }
+
+  const int listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  uint16_t port_ = 0;
+  std::string name_;  // the thread's, until it has ended
+  std::thread thread_;
 };
 
 TEST(TransportProxy, HttpGoesWithItsWholeUrlAndTheEnvironmentIsTheGivenOne) {
@@ -79,6 +148,24 @@ TEST(TransportProxy, HttpsGoesThroughATunnelThatSeesNoHeaders) {
   EXPECT_EQ(tunnel.target, server.authority());
   EXPECT_FALSE(tunnel.has_header("Authorization"));
   EXPECT_FALSE(server.last_request().has_header("Proxy-Authorization"));
+}
+
+TEST(TransportProxy, ItMaySpeakTlsItself) {
+  Proxy proxy(true);
+  const TempDir directory;
+  testing::write_bytes(directory / "ca.pem", as_byte_span(proxy.server().certificate_pem()));
+  const auto transport = CurlTransport::make(
+      {.environment = environment_of({{"ALL_PROXY", proxy.url()}, {"SSL_CERT_FILE", directory / "ca.pem"}})});
+  EXPECT_EQ(text_of(exchange(*transport, {.url = "http://a.example/"})), "proxied http://a.example/");
+  const auto distrusting = CurlTransport::make({.environment = environment_of({{"ALL_PROXY", proxy.url()}})});
+  EXPECT_EQ(test::error_of(exchange(*distrusting, {.url = "http://a.example/"})).fault, Fault::kCertificate);
+}
+
+TEST(TransportProxy, Socks5GetsTheNameUnresolved) {
+  SocksServer proxy;
+  const auto transport = CurlTransport::make({.environment = environment_of({{"ALL_PROXY", proxy.url()}})});
+  EXPECT_EQ(text_of(exchange(*transport, {.url = "http://storage.example:81/"})), "by SOCKS");
+  EXPECT_EQ(proxy.wait_for_name(), "storage.example:81");
 }
 
 TEST(TransportProxy, CredentialsOfItsUrlAreSentAndNeverShown) {

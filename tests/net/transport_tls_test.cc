@@ -41,6 +41,15 @@ TEST_F(TransportTls, EachVariableMakesAnAuthorityTrusted) {
   }
 }
 
+TEST_F(TransportTls, ADirectoryOfAuthoritiesIsSearched) {
+  HttpScript server(echo, {.tls = true});
+  const auto transport =
+      CurlTransport::make({.environment = environment_of({{"SSL_CERT_DIR", directory_.path()}})});
+  EXPECT_EQ(test::error_of(exchange(*transport, {.url = server.url()})).fault, Fault::kCertificate);
+  testing::write_bytes(directory_ / server.certificate_file_name(), as_byte_span(server.certificate_pem()));
+  EXPECT_EQ(status_of(exchange(*transport, {.url = server.url()})), 200);
+}
+
 TEST_F(TransportTls, CarriesBodiesBothWaysOnOneConnection) {
   HttpScript server(echo, {.tls = true});
   const auto transport = trusting(server);

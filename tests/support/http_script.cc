@@ -474,6 +474,9 @@ std::string HttpScript::url(std::string_view path) const {
 const std::string& HttpScript::certificate_pem() const {
   return impl_->identity.certificate_pem();
 }
+const std::string& HttpScript::certificate_file_name() const {
+  return impl_->identity.certificate_file_name();
+}
 size_t HttpScript::n_requests() const {
   return impl_->state.lock()->requests.size();
 }

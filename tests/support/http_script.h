@@ -145,6 +145,8 @@ class HttpScript {
   std::string url(std::string_view path = "/") const;
   /// What a client must trust; empty without TLS.
   const std::string& certificate_pem() const;
+  /// What its file must be called in a directory of trusted certificates; empty without TLS.
+  const std::string& certificate_file_name() const;
 
   // --- What the server saw
 

@@ -1,6 +1,7 @@
 #include "support/tls_socket.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -144,6 +145,7 @@ TlsIdentity TlsIdentity::make(const std::vector<std::string>& names) {
   SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
   TlsIdentity out;
   out.certificate_pem_ = to_pem(certificate.get());
+  out.certificate_file_name_ = fmt::format("{:08x}.0", X509_subject_name_hash(certificate.get()));
   out.impl_ = std::make_unique<Impl>(Impl{std::move(context)});
   return out;
 }

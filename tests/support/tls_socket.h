@@ -40,6 +40,8 @@ class TlsIdentity {
   /// For these DNS names and IPv4 addresses. Throws when OpenSSL will not.
   static TlsIdentity make(const std::vector<std::string>& names);
   const std::string& certificate_pem() const { return certificate_pem_; }
+  /// The name by which OpenSSL finds the certificate in a directory of authorities.
+  const std::string& certificate_file_name() const { return certificate_file_name_; }
   /// The handshake. `ready(events)` waits for poll events and says false to give up. Null when it failed.
   std::unique_ptr<TlsSocket> accept(int fd, const std::function<bool(short events)>& ready) const;
 
@@ -47,6 +49,7 @@ class TlsIdentity {
   struct Impl;
   std::unique_ptr<Impl> impl_;
   std::string certificate_pem_;
+  std::string certificate_file_name_;
 };
 
 }  // namespace xet::testing
