@@ -39,7 +39,7 @@ mirror=$(apt-get indextargets --format '$(CREATED_BY) $(RELEASE) $(REPO_URI)' |
 
 remove() {
   # Gone with the namespace anyway; unmounted first so that rm can never reach what is behind a mount.
-  umount "$fresh/proc" "$fresh/dev/shm" 2>/dev/null || true
+  umount "$fresh/proc" "$fresh/dev/shm" "$fresh/dev/pts" 2>/dev/null || true
   if [ -n "${KEEP:-}" ]; then
     echo "newcomer: the root is left in $fresh"
   else
@@ -88,6 +88,7 @@ done
 
 mount -t proc proc "$fresh/proc"
 mount -t tmpfs tmpfs "$fresh/dev/shm" 2>/dev/null || true
+mount -t devpts -o ptmxmode=0666 devpts "$fresh/dev/pts" 2>/dev/null || true
 
 git -C "$root" bundle create --quiet "$fresh/root/libxet.bundle" HEAD
 in_root() { # COMMAND: as a newcomer's shell would

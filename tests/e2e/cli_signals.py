@@ -118,7 +118,10 @@ class StdoutGone(CliTest):
 class Terminal(CliTest):
     def test_bar_appears_and_is_wiped(self):
         path = self.write("a", random_bytes(150_000_000, 7))
-        ours, theirs = pty.openpty()
+        try:
+            ours, theirs = pty.openpty()
+        except OSError as error:
+            self.skipTest(f"this machine has no terminals to give: {error}")
         self.addCleanup(os.close, ours)
         process = self.start("hash", path, stdout=PIPE, stderr=theirs)
         os.close(theirs)
