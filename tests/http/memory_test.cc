@@ -1,55 +1,9 @@
 // What the server holds for one upload at most, counted in the allocator. A binary of its own for that.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <malloc.h>
-
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
 #include "http/http_fixture.h"
-
-namespace {
-
-std::atomic<size_t> g_held{0};  // bytes; independent of everything else, so relaxed
-std::atomic<size_t> g_most{0};
-
-void* take(size_t n) {
-  void* at = std::malloc(n == 0 ? 1 : n);
-  if (at == nullptr) std::abort();
-  const size_t held =
-      g_held.fetch_add(malloc_usable_size(at), std::memory_order_relaxed) + malloc_usable_size(at);
-  size_t most = g_most.load(std::memory_order_relaxed);
-  while (held > most && !g_most.compare_exchange_weak(most, held, std::memory_order_relaxed)) {
-  }
-  return at;
-}
-void give_back(void* at) noexcept {
-  if (at == nullptr) return;
-  g_held.fetch_sub(malloc_usable_size(at), std::memory_order_relaxed);
-  std::free(at);
-}
-
-}  // namespace
-
-void* operator new(size_t n) {
-  return take(n);
-}
-void* operator new[](size_t n) {
-  return take(n);
-}
-void operator delete(void* at) noexcept {
-  give_back(at);
-}
-void operator delete[](void* at) noexcept {
-  give_back(at);
-}
-void operator delete(void* at, size_t /*n*/) noexcept {
-  give_back(at);
-}
-void operator delete[](void* at, size_t /*n*/) noexcept {
-  give_back(at);
-}
+#include "support/counted_new.h"
 
 namespace xet::testing {
 namespace {
@@ -64,11 +18,11 @@ class UploadMemory : public ::testing::Test {
   size_t most_held(const std::function<void(RawClient&)>& upload) {
     auto client = fixture_.connect();
     EXPECT_EQ(client.request("GET", "/healthz").status, 200);
-    const size_t before = g_held.load();
-    g_most.store(before);
+    const size_t before = bytes_held();
+    restart_most_held();
     upload(client);
     EXPECT_EQ(client.read_answer().status, 200);
-    return g_most.load() - before;
+    return most_bytes_held() - before;
   }
   std::string head(HttpHeaders headers) {
     headers.emplace_back("Host", "h");

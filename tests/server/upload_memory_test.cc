@@ -1,62 +1,16 @@
 // What an upload holds at most, counted in the allocator.
 
 #include <gtest/gtest.h>
-#include <malloc.h>
-
-#include <atomic>
-#include <cstdlib>
-#include <new>
 
 #include "format/xorb.h"
 #include "format/xorb_footer.h"
 #include "hash/blake3.h"
 #include "hash/tree.h"
 #include "server/service.h"
+#include "support/counted_new.h"
 #include "support/generators.h"
 #include "support/matchers.h"
 #include "support/temp_dir.h"
-
-namespace {
-
-std::atomic<size_t> g_held{0};  // bytes; independent of everything else, so relaxed
-std::atomic<size_t> g_most{0};
-
-void* take(size_t n) {
-  void* at = std::malloc(n == 0 ? 1 : n);
-  if (at == nullptr) std::abort();
-  const size_t held =
-      g_held.fetch_add(malloc_usable_size(at), std::memory_order_relaxed) + malloc_usable_size(at);
-  size_t most = g_most.load(std::memory_order_relaxed);
-  while (held > most && !g_most.compare_exchange_weak(most, held, std::memory_order_relaxed)) {
-  }
-  return at;
-}
-void give_back(void* at) noexcept {
-  if (at == nullptr) return;
-  g_held.fetch_sub(malloc_usable_size(at), std::memory_order_relaxed);
-  std::free(at);
-}
-
-}  // namespace
-
-void* operator new(size_t n) {
-  return take(n);
-}
-void* operator new[](size_t n) {
-  return take(n);
-}
-void operator delete(void* at) noexcept {
-  give_back(at);
-}
-void operator delete[](void* at) noexcept {
-  give_back(at);
-}
-void operator delete(void* at, size_t /*n*/) noexcept {
-  give_back(at);
-}
-void operator delete[](void* at, size_t /*n*/) noexcept {
-  give_back(at);
-}
 
 namespace xet::testing {
 namespace {
@@ -68,8 +22,8 @@ constexpr size_t kShared = 64 * 1024;
 /// The most that is held between begin and the end of finish(), beyond what was held before.
 size_t most_held(core::CasService& service, const XorbHash& name, ByteSpan body, size_t piece,
                  bool expected) {
-  const size_t before = g_held;
-  g_most = before;
+  const size_t before = bytes_held();
+  restart_most_held();
   {
     const auto upload = service.begin_xorb(kOwner, name, {});
     EXPECT_THAT(upload, IsOk());
@@ -82,8 +36,8 @@ size_t most_held(core::CasService& service, const XorbHash& name, ByteSpan body,
     EXPECT_THAT(is_new, IsOk());
     EXPECT_EQ(is_new.value_or(!expected), expected);
   }
-  EXPECT_LT(g_held - before, kShared);
-  return g_most - before;
+  EXPECT_LT(bytes_held() - before, kShared);
+  return most_bytes_held() - before;
 }
 
 /// A store whose connections are open already.
