@@ -15,15 +15,6 @@
 
 namespace xet {
 
-struct DownloadRequest {
-  FileHash file;
-  std::filesystem::path
-      destination;  ///< parent directories are made; an existing file is replaced at the end
-  std::optional<uint64_t> size_bytes;  ///< expected size of the whole file, checked when given
-  std::optional<FileRange> range;      ///< nothing: the whole file
-  std::optional<Sha256Digest> sha256;  ///< kept for the report only
-};
-
 struct DownloadedFile {
   std::filesystem::path destination;
   FileHash hash;
@@ -31,6 +22,18 @@ struct DownloadedFile {
   /// The whole file was rebuilt and its root compared. False for ranges, of which each chunk was checked as
   /// far as the store tells chunk hashes.
   bool verified = false;
+};
+
+struct DownloadRequest {
+  FileHash file;
+  std::filesystem::path
+      destination;  ///< parent directories are made; an existing file is replaced at the end
+  std::optional<uint64_t> size_bytes;  ///< expected size of the whole file, checked when given
+  std::optional<FileRange> range;      ///< nothing: the whole file
+  std::optional<Sha256Digest> sha256;  ///< kept for the report only
+  /// Called when the file is in its place, or has failed, from a thread of the library; must be short and not
+  /// call the session. Not called for what the end of the session cut off before it had begun.
+  std::function<void(const Result<DownloadedFile>&)> on_done;
 };
 
 struct DownloadOptions {

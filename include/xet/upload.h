@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -38,12 +39,6 @@ struct DeduplicationMetrics {
 
 enum class Sha256Policy : uint8_t { kCompute, kSkip, kProvided };
 
-/// How one file is to be treated.
-struct FileOptions {
-  Sha256Policy sha256 = Sha256Policy::kCompute;
-  std::optional<Sha256Digest> provided_sha256 = {};  ///< for kProvided; stored as given, not checked
-};
-
 /// One uploaded (or planned, or hashed) file.
 struct FileReport {
   std::string name;  ///< path or name as given
@@ -51,6 +46,17 @@ struct FileReport {
   uint64_t size_bytes = 0;
   std::optional<Sha256Digest> sha256;
   DeduplicationMetrics metrics;  ///< the file's own part; upload byte counts are per session only
+};
+
+/// How one file is to be treated.
+struct FileOptions {
+  Sha256Policy sha256 = Sha256Policy::kCompute;
+  std::optional<Sha256Digest> provided_sha256 = {};  ///< for kProvided; stored as given, not checked
+  /// Of uploads: called when the file has been read and deduplicated, or has failed, from a thread of the
+  /// library; must be short and not call the session. Only commit() tells that a file is stored, and the
+  /// chunks that deduplication finds too late for this report. Not called for what the end of the session cut
+  /// off, and once more for each file when commit() has to begin anew.
+  std::function<void(const Result<FileReport>&)> on_read = {};
 };
 
 /// One chunk of a file, in order.

@@ -117,8 +117,9 @@ class DownloadSession::Impl {
   }
 
   void settled(size_t index, Result<DownloadedFile> result) {
-    results_[index].emplace(std::move(result));
     const auto file = active_.find(index);
+    if (const auto& on_done = file->second->request().on_done) on_done(result);
+    results_[index].emplace(std::move(result));
     over_.push_back(std::move(file->second));  // it is still running its last step
     active_.erase(file);
     strand_.post([this, token = in_flight_.token()] { pump(); });

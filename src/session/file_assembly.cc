@@ -69,10 +69,14 @@ void FileAssembly::relocate(uint32_t xorb, std::span<const dedup::ChunkPlace> ne
   }
 }
 
+FileHash FileAssembly::seal() {
+  return hash_ = tree_.finish_file();
+}
+
 format::FileRecord FileAssembly::finish(const dedup::KnownXorbs& known) {
   close_term();
   format::FileRecord record;
-  record.hash = tree_.finish_file();
+  record.hash = hash_;
   for (const auto& term : terms_) {
     const auto& xorb = known.hash(term.xorb);
     XET_CHECK(!xorb.is_zero());

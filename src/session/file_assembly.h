@@ -30,7 +30,11 @@ class FileAssembly {
   /// Whether terms lie in this xorb.
   bool refers_to(uint32_t xorb) const;
 
-  /// The finished record, without SHA-256; every xorb that terms lie in must be closed. Call once.
+  /// The hash of the whole file; no chunk may be added after it. Call once.
+  FileHash seal();
+  uint64_t size_bytes() const { return tree_.size(); }
+
+  /// The record of a sealed file, without SHA-256; every xorb that terms lie in must be closed. Call once.
   format::FileRecord finish(const dedup::KnownXorbs& known);
 
   dedup::FragmentationGuard fragmentation;
@@ -48,6 +52,7 @@ class FileAssembly {
   void close_term();
 
   hash::TreeHasher tree_;
+  FileHash hash_;
   std::vector<Term> terms_;
   bool last_is_open_ = false;  // the last term may still grow; its range hash is in the making
   hash::RangeHasher range_hasher_;

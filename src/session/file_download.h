@@ -46,6 +46,7 @@ struct DownloadEnvironment {
 class FileDownload {
  public:
   FileDownload(const DownloadEnvironment& env, size_t index, DownloadRequest request);
+  const DownloadRequest& request() const { return request_; }
 
   /// The first step; settled() may come at once.
   void begin();

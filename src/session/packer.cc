@@ -86,10 +86,18 @@ void Packer::settle_if_through(size_t index) {
   if (!file.status) {
     file.settled = true;
     file.assembly.reset();
+    if (file.options.on_read) file.options.on_read(tl::unexpected(file.status.error()));
   } else {
     if (!file.last_part_seen || (file.options.sha256 == Sha256Policy::kCompute && !file.sha256)) return;
     file.settled = true;
-    if (file.assembly != nullptr && open_ != nullptr && file.assembly->refers_to(open_->id())) {
+    if (file.assembly == nullptr) file.assembly = std::make_unique<FileAssembly>();  // an empty file
+    file.hash = file.assembly->seal();
+    file.size_bytes = file.assembly->size_bytes();
+    if (file.options.sha256 == Sha256Policy::kProvided) file.sha256 = file.options.provided_sha256;
+    if (file.options.on_read) {
+      file.options.on_read(FileReport{file.name, file.hash, file.size_bytes, file.sha256, file.metrics});
+    }
+    if (open_ != nullptr && file.assembly->refers_to(open_->id())) {
       waiting_files_.push_back(index);
     } else {
       record(index);
@@ -102,12 +110,8 @@ void Packer::settle_if_through(size_t index) {
 
 void Packer::record(size_t index) {
   auto& file = files_[index];
-  if (file.assembly == nullptr) file.assembly = std::make_unique<FileAssembly>();  // an empty file
   auto record = file.assembly->finish(known_);
-  if (file.options.sha256 == Sha256Policy::kProvided) file.sha256 = file.options.provided_sha256;
   record.sha256 = file.sha256;
-  file.hash = record.hash;
-  file.size_bytes = record.size_bytes();
   file.assembly.reset();
   shard_.add(std::move(record));
 }

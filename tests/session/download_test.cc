@@ -1,5 +1,7 @@
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "chunk/chunker.h"
 #include "session/pipelines.h"
 #include "support/generators.h"
@@ -236,6 +238,25 @@ TEST_F(Download, AFailedFileDoesNotFailTheOthers) {
   EXPECT_THAT(results[0], IsOk());
   EXPECT_THAT(results[1], FailsWith(ErrorCode::kNotFound));
   EXPECT_THAT(results[2], IsOk());
+}
+
+TEST_F(Download, EachFileIsReportedWhenItIsInItsPlace) {
+  DownloadSession session(client_, {});
+  std::promise<Result<DownloadedFile>> first;
+  std::promise<Result<DownloadedFile>> second;
+  session.add({.file = file_, .destination = dir_ / "first", .on_done = [&](const auto& result) {
+                 EXPECT_TRUE(std::filesystem::exists(dir_ / "first"));
+                 first.set_value(result);
+               }});
+  EXPECT_EQ(first.get_future().get().value().size_bytes, content_.size())
+      << "nobody waits for the session yet";
+  session.add({.file = FileHash(random_hash(1)),
+               .destination = dir_ / "second",
+               .on_done = [&](const auto& result) { second.set_value(result); }});
+  EXPECT_THAT(second.get_future().get(), FailsWith(ErrorCode::kNotFound));
+  const auto results = session.wait();
+  EXPECT_THAT(results[0], IsOk());
+  EXPECT_THAT(results[1], FailsWith(ErrorCode::kNotFound));
 }
 
 TEST_F(Download, NeedsAStore) {

@@ -58,14 +58,18 @@ TEST(FileAssembly, JoinsChunksThatFollowEachOther) {
   EXPECT_EQ(file.continuation(), (dedup::ChunkPlace{a, 6}));
   EXPECT_TRUE(file.refers_to(a));
   EXPECT_FALSE(file.refers_to(b + 1));
+  const FileHash hash = file.seal();
   const auto record = file.finish(known);
+  EXPECT_EQ(record.hash, hash);
   EXPECT_EQ(record, expected(known, seeds, places));
   EXPECT_EQ(record.terms.size(), 4U);
 }
 
 TEST(FileAssembly, AnEmptyFileHasNoTermsAndTheZeroHash) {
   const dedup::KnownXorbs known(10);
-  const auto record = FileAssembly().finish(known);
+  FileAssembly file;
+  EXPECT_TRUE(file.seal().is_zero());
+  const auto record = file.finish(known);
   EXPECT_TRUE(record.hash.is_zero());
   EXPECT_TRUE(record.terms.empty());
   EXPECT_TRUE(record.has_verification);
@@ -108,10 +112,15 @@ TEST(FileAssembly, TermsOfAXorbMoveWithItsChunks) {
         add_run(other, 500, false);
       }
     }
+    const bool is_complete = random.below(2) == 0;
+    if (is_complete) file.seal();
     file.relocate(moving, new_place, chunks);
     EXPECT_FALSE(file.refers_to(moving));
-    add_run(other, 500, false);  // and goes on
-    add_run(other, 500, false);
+    if (!is_complete) {
+      add_run(other, 500, false);  // and goes on
+      add_run(other, 500, false);
+      file.seal();
+    }
     const auto record = file.finish(known);
     const auto model = expected(known, seeds, places);
     EXPECT_EQ(record.hash, model.hash);

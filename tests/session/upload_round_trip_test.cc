@@ -3,7 +3,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <future>
 #include <thread>
+#include <vector>
 
 #include "chunk/chunker.h"
 #include "hash/sha256.h"
@@ -205,6 +207,44 @@ TEST(UploadRoundTrip, StreamsFilesAndBytesMixInOneSession) {
   ASSERT_THAT(report->files, SizeIs(4));
   for (const auto& file : report->files) expect_right(file.value(), content);
   EXPECT_EQ(report->metrics.new_bytes, content.size());
+}
+
+TEST(UploadRoundTrip, AFileIsReportedWhenItWasReadLongBeforeTheCommit) {
+  const TempDir dir;
+  write_bytes(dir / "file", random_bytes(3 * kMiB, 1));
+  const auto small = random_bytes(100, 2);
+  const auto provided = hash::sha256(small);
+  const auto cas = std::make_shared<FakeCas>();
+  UploadSession session(client_of(cas), {});
+  std::vector<std::promise<Result<FileReport>>> read(5);
+  const auto noting = [&read](size_t i) {
+    return [&read, i](const Result<FileReport>& report) { read.at(i).set_value(report); };
+  };
+  session.add_file(dir / "file", {.on_read = noting(0)});
+  session.add_file(dir / "missing", {.on_read = noting(1)});
+  session.add_bytes("small", small,
+                    {.sha256 = Sha256Policy::kProvided, .provided_sha256 = provided, .on_read = noting(2)});
+  session.add_bytes("empty", {}, {.sha256 = Sha256Policy::kSkip, .on_read = noting(3)});
+  auto stream = session.add_stream("stream", {.on_read = noting(4)});
+  ASSERT_THAT(stream.write(small), IsOk());
+  ASSERT_THAT(stream.finish(), IsOk());
+
+  std::vector<Result<FileReport>> before;
+  for (auto& each : read) before.push_back(each.get_future().get());
+  EXPECT_TRUE(cas->xorbs().empty()) << "their chunks are in the xorb that is still open";
+  const auto report = session.commit();
+  ASSERT_THAT(report, IsOk());
+  EXPECT_THAT(before[1], FailsWith(ErrorCode::kNotFound, (dir / "missing").string()));
+  for (const size_t i : {0, 2, 3, 4}) {
+    ASSERT_THAT(before[i], IsOk()) << i;
+    EXPECT_EQ(before[i]->name, report->files[i]->name);
+    EXPECT_EQ(before[i]->hash, report->files[i]->hash);
+    EXPECT_EQ(before[i]->size_bytes, report->files[i]->size_bytes);
+    EXPECT_EQ(before[i]->sha256, report->files[i]->sha256);
+    EXPECT_EQ(before[i]->metrics.total_bytes, report->files[i]->metrics.total_bytes);
+  }
+  EXPECT_EQ(before[2]->sha256, provided);
+  EXPECT_TRUE(before[3]->hash.is_zero());
 }
 
 TEST(UploadRoundTrip, ANamedPipeIsReadToItsEnd) {
