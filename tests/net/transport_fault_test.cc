@@ -6,10 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <thread>
 
 #include "net/curl_transport.h"
+#include "net/deaf_port.h"
 #include "net/transport_support.h"
 #include "support/fake_clock.h"
 #include "support/generators.h"
@@ -290,31 +290,16 @@ TEST(TransportFault, SilenceInTheBodyOfAFailureIsTheFailure) {
 TEST(TransportFault, ConnectingHasItsLimit) {
   // A server that never answers to the handshake of TLS, and one whose queue of connections is full.
   HttpScript mute([](Exchange& e) { e.black_hole(); });
-  const int full = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t length = sizeof address;
-  ASSERT_EQ(::bind(full, reinterpret_cast<sockaddr*>(&address), length), 0);
-  ASSERT_EQ(::listen(full, 0), 0);
-  ASSERT_EQ(::getsockname(full, reinterpret_cast<sockaddr*>(&address), &length), 0);
-  std::vector<int> fillers;
-  for (int i = 0; i < 4; ++i) {
-    fillers.push_back(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
-    const int result = ::connect(fillers.back(), reinterpret_cast<sockaddr*>(&address), length);
-    EXPECT_TRUE(result == 0 || errno == EINPROGRESS) << errno;
-  }
+  const test::DeafPort full(AF_INET);
+  ASSERT_TRUE(full.is_deaf());
   const auto transport = CurlTransport::make({});
-  for (const auto& url :
-       {"https://" + mute.authority(), "http://127.0.0.1:" + std::to_string(ntohs(address.sin_port))}) {
+  for (const auto& url : {"https://" + mute.authority(), "http://127.0.0.1:" + std::to_string(full.port())}) {
     const auto outcome = within_two_seconds(*transport, {.url = url});
     EXPECT_EQ(error_of(outcome).fault, Fault::kConnect) << url;
     EXPECT_TRUE(contains(error_of(outcome).error.message, "no connection within "))
         << error_of(outcome).error.message;
     EXPECT_TRUE(contains(error_of(outcome).error.message, "127.0.0.1:")) << error_of(outcome).error.message;
   }
-  for (const int fd : fillers) ::close(fd);
-  ::close(full);
 }
 
 // --- Lies
