@@ -28,8 +28,10 @@ struct HostPort {
   std::optional<std::string_view> port;
 };
 
-/// Cuts "host:port", "[v6]:port" and their forms without port; nullopt when the brackets are wrong.
+/// Cuts "host:port", "[v6]:port" and their forms without port; nullopt when the brackets are wrong, and for a
+/// NUL, at which inet_pton() would stop.
 std::optional<HostPort> cut(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) return std::nullopt;
   if (text.starts_with('[')) {
     const size_t end = text.find(']');
     if (end == std::string_view::npos) return std::nullopt;
@@ -45,11 +47,10 @@ std::optional<HostPort> cut(std::string_view text) {
   return HostPort{.host = text.substr(0, colon), .port = text.substr(colon + 1)};
 }
 
-bool is_v6(const std::string& host) {
-  // inet_pton() would stop at a NUL.
-  if (host.find_first_not_of("0123456789abcdefABCDEF:.") != std::string::npos) return false;
+std::optional<in6_addr> parse_v6(const std::string& host) {
   in6_addr address{};
-  return inet_pton(AF_INET6, host.c_str(), &address) == 1;
+  if (inet_pton(AF_INET6, host.c_str(), &address) != 1) return std::nullopt;
+  return address;
 }
 
 }  // namespace
@@ -68,17 +69,14 @@ Result<ListenAddress> ListenAddress::parse(std::string_view text) {
   ListenAddress out{.host = std::string(parts->host), .port = *port};
   if (out.host == "localhost") out.host = "127.0.0.1";
   if (text.starts_with('[')) {
-    if (!is_v6(out.host)) return refused();
-    in6_addr address{};
-    inet_pton(AF_INET6, out.host.c_str(), &address);
-    out.is_loopback = IN6_IS_ADDR_LOOPBACK(&address);
+    const auto address = parse_v6(out.host);
+    if (!address) return refused();
+    out.is_loopback = IN6_IS_ADDR_LOOPBACK(&*address);
     return out;
   }
   if (out.host.empty()) return out;
   in_addr address{};
-  if (out.host.find('\0') != std::string::npos || inet_pton(AF_INET, out.host.c_str(), &address) != 1) {
-    return refused();
-  }
+  if (inet_pton(AF_INET, out.host.c_str(), &address) != 1) return refused();
   out.is_loopback = (ntohl(address.s_addr) >> 24) == 127;
   return out;
 }
@@ -88,7 +86,7 @@ bool is_valid_host(std::string_view host) {
   const auto parts = cut(host);
   if (!parts || parts->host.empty()) return false;
   if (parts->port && !parse_port(*parts->port)) return false;
-  if (host.starts_with('[')) return is_v6(std::string(parts->host));
+  if (host.starts_with('[')) return parse_v6(std::string(parts->host)).has_value();
   return std::ranges::all_of(parts->host,
                              [](char c) { return is_alnum(c) || c == '.' || c == '-' || c == '_'; });
 }
