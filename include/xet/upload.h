@@ -53,9 +53,9 @@ struct FileOptions {
   Sha256Policy sha256 = Sha256Policy::kCompute;
   std::optional<Sha256Digest> provided_sha256 = {};  ///< for kProvided; stored as given, not checked
   /// Of uploads: called when the file has been read and deduplicated, or has failed, from a thread of the
-  /// library; must be short and not call the session. Only commit() tells that a file is stored, and the
-  /// chunks that deduplication finds too late for this report. Not called for what the end of the session cut
-  /// off, and once more for each file when commit() has to begin anew.
+  /// library; must be short and not call the session. The metrics may still change, and nothing is stored
+  /// yet: both are for commit() to tell. Not called for what the end of the session cut off, and once more
+  /// for each file when commit() has to begin anew.
   std::function<void(const Result<FileReport>&)> on_read = {};
 };
 

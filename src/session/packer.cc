@@ -94,9 +94,7 @@ void Packer::settle_if_through(size_t index) {
     file.hash = file.assembly->seal();
     file.size_bytes = file.assembly->size_bytes();
     if (file.options.sha256 == Sha256Policy::kProvided) file.sha256 = file.options.provided_sha256;
-    if (file.options.on_read) {
-      file.options.on_read(FileReport{file.name, file.hash, file.size_bytes, file.sha256, file.metrics});
-    }
+    if (file.options.on_read) file.options.on_read(file.report());
     if (open_ != nullptr && file.assembly->refers_to(open_->id())) {
       waiting_files_.push_back(index);
     } else {
@@ -130,8 +128,7 @@ Result<UploadReport> Packer::take_report() {
       report.files.emplace_back(tl::unexpected(std::move(file.status).error()));
       continue;
     }
-    report.files.emplace_back(
-        FileReport{std::move(file.name), file.hash, file.size_bytes, file.sha256, file.metrics});
+    report.files.emplace_back(file.report());
   }
   report.metrics.total_bytes_uploaded =
       report.metrics.xorb_bytes_uploaded + report.metrics.shard_bytes_uploaded;

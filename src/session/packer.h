@@ -92,6 +92,8 @@ class Packer final : public BatchSink {
     std::optional<Sha256Digest> sha256;
     bool last_part_seen = false;
     DeduplicationMetrics metrics;
+
+    FileReport report() const { return {name, hash, size_bytes, sha256, metrics}; }
   };
   /// How far the batch at the front of the backlog has come.
   struct Cursor {
