@@ -5,7 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "libxet/endpoint.h"
 #include "libxet/http_endpoint.h"
+#include "libxet/memory_store.h"
 #include "server/local/local_cas.h"
 #include "session/client_impl.h"
 
@@ -14,18 +16,19 @@ namespace xet {
 namespace {
 
 constexpr std::string_view kLocal = "local:";
+constexpr std::string_view kMemory = "memory://";
 
 std::shared_ptr<Client> make_client(std::shared_ptr<cas::Cas> cas, const ClientOptions& options) {
   return std::make_shared<Client>(std::make_shared<Client::Impl>(std::move(cas), options));
 }
 
-}  // namespace
-
-Result<std::shared_ptr<Client>> open_endpoint(std::string_view endpoint, const ClientOptions& options) {
-  if (endpoint.starts_with("http://") || endpoint.starts_with("https://")) {
-    auto cas = open_http_endpoint(endpoint, options);
-    if (!cas) return tl::unexpected(std::move(cas).error());
-    return make_client(std::move(*cas), options);
+Result<std::unique_ptr<cas::Cas>> open_cas(std::string_view endpoint, const ClientOptions& options,
+                                           std::shared_ptr<net::Transport> transport, std::stop_token stop) {
+  if (is_http_endpoint(endpoint, options))
+    return open_http_endpoint(endpoint, options, std::move(transport), std::move(stop));
+  if (endpoint == kMemory) {
+    XET_TRY(const auto directory, memory_store());
+    return server::open_local_cas(directory);
   }
   if (!endpoint.starts_with(kLocal)) {
     return fail(ErrorCode::kInvalidArgument,
@@ -37,9 +40,26 @@ Result<std::shared_ptr<Client>> open_endpoint(std::string_view endpoint, const C
   if (directory.starts_with("//")) directory.remove_prefix(2);
   if (directory.empty())
     return fail(ErrorCode::kInvalidArgument, "the endpoint names no directory; write local:DIR");
-  auto cas = server::open_local_cas(std::string(directory));
-  if (!cas) return tl::unexpected(std::move(cas).error());
-  return make_client(std::move(*cas), options);
+  return server::open_local_cas(std::string(directory));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<Client>> open_endpoint(std::string_view endpoint, const ClientOptions& options) {
+  return open_endpoint_on(endpoint, options, {}, {});
+}
+
+bool is_http_endpoint(std::string_view endpoint, const ClientOptions& options) {
+  if (endpoint.empty()) return !options.http.refresh_url.empty();
+  return endpoint.starts_with("http://") || endpoint.starts_with("https://");
+}
+
+Result<std::shared_ptr<Client>> open_endpoint_on(std::string_view endpoint, const ClientOptions& options,
+                                                 Connections connections, std::stop_token stop) {
+  XET_TRY(auto cas, open_cas(endpoint, options, std::move(connections.transport), std::move(stop)));
+  if (connections.engine == nullptr) return make_client(std::move(cas), options);
+  return std::make_shared<Client>(
+      std::make_shared<Client::Impl>(std::move(cas), std::move(connections.engine)));
 }
 
 Result<std::shared_ptr<Client>> open_offline(const ClientOptions& options) {

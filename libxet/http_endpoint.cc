@@ -1,13 +1,17 @@
 #include "libxet/http_endpoint.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "cas/http_cas.h"
-#include "config/settings.h"
+#include "config/concurrency.h"
+#include "config/paths.h"
+#include "libxet/environment.h"
 #include "net/curl_transport.h"
 #include "xet/version.h"
 
@@ -15,14 +19,15 @@ namespace xet {
 
 namespace {
 
-config::Environment process_environment() {
-  config::Environment out;
-  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
-    const std::string_view text(*entry);
-    if (const size_t equals = text.find('='); equals != std::string_view::npos)
-      out.emplace(text.substr(0, equals), text.substr(equals + 1));
-  }
-  return out;
+/// As transports take it. Longer than anybody waits is cut, so that it can be added to any time.
+std::chrono::milliseconds in_milliseconds(std::chrono::nanoseconds duration) {
+  constexpr std::chrono::hours kMost{24 * 365 * 10};
+  // Finer than a millisecond is rounded up, so that no wait becomes none.
+  return std::chrono::ceil<std::chrono::milliseconds>(std::min<std::chrono::nanoseconds>(duration, kMost));
+}
+
+net::ConcurrencyBounds bounds_of(const config::Concurrency& concurrency) {
+  return {.initial = concurrency.initial, .min = concurrency.least, .max = concurrency.most};
 }
 
 net::Headers headers_of(const std::vector<std::pair<std::string, std::string>>& pairs) {
@@ -50,9 +55,7 @@ cas::Credentials credentials_of(const HttpOptions& options) {
   return out;
 }
 
-cas::HttpCasOptions options_of(std::string_view url, const HttpOptions& http,
-                               const config::Settings& settings) {
-  const auto& client = settings.client;
+cas::HttpCasOptions options_of(std::string_view url, const HttpOptions& http, const Config& config) {
   return {
       .endpoint = std::string(url),
       .name = std::string(url),
@@ -60,46 +63,49 @@ cas::HttpCasOptions options_of(std::string_view url, const HttpOptions& http,
       .headers = headers_of(http.headers),
       .user_agent = http.user_agent.empty() ? fmt::format("libxet/{}", kVersion) : http.user_agent,
       .session_id = http.session_id,
-      .prefix = settings.default_prefix,
-      .cache_root = settings.cache_root,
-      .retry = {.max_retries = client.retry_max_attempts,
-                .base = client.retry_base_delay,
-                .cap = client.retry_max_duration},
-      .patience = {.connect = client.connect_timeout, .slow_answer = client.read_timeout},
-      .uploads = {.initial = client.ac_initial_upload_concurrency,
-                  .min = client.ac_min_upload_concurrency,
-                  .max = client.ac_max_upload_concurrency},
-      .downloads = {.initial = client.ac_initial_download_concurrency,
-                    .min = client.ac_min_download_concurrency,
-                    .max = client.ac_max_download_concurrency},
-      .reconstruction_api_version = client.reconstruction_api_version,
-      .shard_api_version = client.shard_api_version,
-      .legacy_direct_xorb_upload = client.legacy_direct_xorb_upload,
-      .max_xorb_grant_attempts = client.max_xorb_grant_attempts,
-      .ask_for_dedup = settings.global_dedup_query_enabled,
-      .enable_multirange_fetching = client.enable_multirange_fetching,
+      .prefix = config.text("data.default_prefix"),
+      .retry = {.max_retries = config.count("client.retry_max_attempts"),
+                .base = in_milliseconds(config.duration("client.retry_base_delay")),
+                .cap = in_milliseconds(config.duration("client.retry_max_duration"))},
+      .patience = {.connect = in_milliseconds(config.duration("client.connect_timeout")),
+                   .slow_answer = in_milliseconds(config.duration("client.read_timeout"))},
+      .uploads = bounds_of(config::upload_concurrency(config)),
+      .downloads = bounds_of(config::download_concurrency(config)),
+      .reconstruction_api_version = config.optional_count("client.reconstruction_api_version"),
+      .shard_api_version = config.optional_count("client.shard_api_version"),
+      .legacy_direct_xorb_upload = config.flag("client.legacy_direct_xorb_upload"),
+      .max_xorb_grant_attempts = config.count("client.max_xorb_grant_attempts"),
+      .ask_for_dedup = config.flag("deduplication.global_dedup_query_enabled"),
+      .enable_multirange_fetching = config.flag("client.enable_multirange_fetching"),
       .on_trouble = http.on_notice,
   };
 }
 
 }  // namespace
 
-Result<std::unique_ptr<cas::Cas>> open_http_endpoint(std::string_view url, const ClientOptions& options) {
+std::shared_ptr<net::Transport> make_transport(const Config& config) {
   const auto environment = process_environment();
-  const auto settings = config::read_settings(environment);
-  if (options.http.on_notice) {
-    for (const auto& warning : settings.warnings) options.http.on_notice(warning);
-  }
-  auto http = options_of(url, options.http, settings);
-  http.transport = net::CurlTransport::make(
+  return net::CurlTransport::make(
       {.environment = [&](std::string_view name) -> std::optional<std::string> {
          const auto found = environment.find(std::string(name));
          return found == environment.end() ? std::nullopt : std::optional(found->second);
        },
-       .unix_socket_path = settings.client.unix_socket_path,
-       .max_idle_connections = settings.client.max_idle_connections,
-       .idle_connection_timeout = settings.client.idle_connection_timeout});
-  return cas::open_http_cas(std::move(http));
+       .unix_socket_path = config.optional_text("client.unix_socket_path").value_or(""),
+       .max_idle_connections = config.count("client.max_idle_connections"),
+       .idle_connection_timeout = in_milliseconds(config.duration("client.idle_connection_timeout"))});
+}
+
+Result<std::unique_ptr<cas::Cas>> open_http_endpoint(std::string_view url, const ClientOptions& options,
+                                                     std::shared_ptr<net::Transport> transport,
+                                                     std::stop_token stop) {
+  const Config config = options.config ? *options.config : Config::from_environment();
+  if (options.http.on_notice) {
+    for (const auto& warning : config.warnings()) options.http.on_notice(warning);
+  }
+  auto http = options_of(url, options.http, config);
+  http.cache_root = config::cache_root_of(process_environment());
+  http.transport = transport != nullptr ? std::move(transport) : make_transport(config);
+  return cas::open_http_cas(std::move(http), std::move(stop));
 }
 
 }  // namespace xet

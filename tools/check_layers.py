@@ -14,7 +14,7 @@ from source_tree import ROOT, cxx_files, includes_of
 
 PURE = {"base", "hash", "codec", "chunk", "format"}
 # The headers of include/xet that are types alone; the rest of it is what the session layer offers.
-PUBLIC_TYPES = {"xet/result.h", "xet/hash.h", "xet/export.h", "xet/version.h"}
+PUBLIC_TYPES = {"xet/result.h", "xet/hash.h", "xet/export.h", "xet/version.h", "xet/config.h"}
 PUBLIC = "include/xet"
 EVERYTHING = {"*"}
 

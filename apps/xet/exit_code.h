@@ -38,6 +38,7 @@ constexpr int exit_code_of(ErrorCode code) {
     case ErrorCode::kNoSpace:
       return exit_code::kLocalIo;
     case ErrorCode::kRefused:
+    case ErrorCode::kAlreadyDone:
     case ErrorCode::kInternal:
       return exit_code::kOther;
   }

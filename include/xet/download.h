@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <vector>
 
 #include "xet/client.h"
@@ -28,16 +29,32 @@ struct DownloadRequest {
   FileHash file;
   std::filesystem::path
       destination;  ///< parent directories are made; an existing file is replaced at the end
-  std::optional<uint64_t> size_bytes;  ///< expected size of the whole file, checked when given
-  std::optional<FileRange> range;      ///< nothing: the whole file
-  std::optional<Sha256Digest> sha256;  ///< kept for the report only
+  std::optional<uint64_t> size_bytes;      ///< expected size of the whole file, checked when given
+  std::optional<FileRange> range;          ///< nothing: the whole file
+  std::optional<Sha256Digest> sha256;      ///< kept for the report only
+  std::stop_token stop;                    ///< ends this file with kCancelled, and no other
+  std::shared_ptr<FileProgress> progress;  ///< counted in, when there is one
   /// Called when the file is in its place, or has failed, from a thread of the library; must be short and not
   /// call the session. Not called for what the end of the session cut off before it had begun.
   std::function<void(const Result<DownloadedFile>&)> on_done;
 };
 
+/// How many files any number of download sessions have under way at once. Thread-safe; must outlive no one:
+/// the sessions keep it.
+class XET_EXPORT DownloadGate {
+ public:
+  explicit DownloadGate(size_t max_files);  ///< at least 1
+  ~DownloadGate();
+  class Impl;
+  Impl& impl() { return *impl_; }
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
 struct DownloadOptions {
   SessionOptions session;
+  std::shared_ptr<DownloadGate> gate;  ///< nothing: 16 files of this session
 };
 
 /// Downloads files, several at once. A file appears under its name only when every byte of it is verified; a
@@ -55,6 +72,9 @@ class XET_EXPORT DownloadSession {
 
   /// Waits for all files, in the order they were added. An error names its file and does not fail the others.
   std::vector<Result<DownloadedFile>> wait();
+
+  /// Now. From any thread.
+  Progress progress() const;
 
  private:
   std::shared_ptr<Impl> impl_;

@@ -21,6 +21,7 @@ enum class ErrorCode : uint8_t {
   kIo,               ///< a local file operation failed (permissions, a file changed while read)
   kNoSpace,          ///< a disk is full or a quota used up
   kRefused,          ///< the store understood and will not do it (too large, over quota); do not retry
+  kAlreadyDone,      ///< finished or closed before; nothing was done
   kInternal,         ///< a defect of ours, noticed
 };
 
@@ -47,6 +48,8 @@ constexpr std::string_view to_string(ErrorCode code) {
       return "no_space";
     case ErrorCode::kRefused:
       return "refused";
+    case ErrorCode::kAlreadyDone:
+      return "already_done";
     case ErrorCode::kInternal:
       return "internal";
   }
@@ -58,6 +61,8 @@ constexpr std::string_view to_string(ErrorCode code) {
 struct Error {
   ErrorCode code = ErrorCode::kInternal;
   std::string message;
+  int http_status = 0;     ///< of the answer that said so; 0 when it was none
+  bool timed_out = false;  ///< of kUnavailable: the other side was silent for too long
 };
 
 /// A value or an Error. A thin type over tl::expected, because Debian 12's g++ has no std::expected in C++20.
@@ -80,7 +85,7 @@ inline tl::unexpected<Error> fail(const Error& error, std::string_view context) 
   std::string message(context);
   message += ": ";
   message += error.message;
-  return tl::unexpected<Error>(Error{error.code, std::move(message)});
+  return tl::unexpected<Error>(Error{error.code, std::move(message), error.http_status, error.timed_out});
 }
 
 }  // namespace xet

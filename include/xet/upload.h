@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -52,6 +53,7 @@ struct FileReport {
 struct FileOptions {
   Sha256Policy sha256 = Sha256Policy::kCompute;
   std::optional<Sha256Digest> provided_sha256 = {};  ///< for kProvided; stored as given, not checked
+  std::shared_ptr<FileProgress> progress = {};       ///< of uploads: counted in, when there is one
   /// Of uploads: called when the file has been read and deduplicated, or has failed, from a thread of the
   /// library; must be short and not call the session. The metrics may still change, and nothing is stored
   /// yet: both are for commit() to tell. Not called for what the end of the session cut off, and once more
@@ -70,6 +72,9 @@ struct UploadOptions {
   SessionOptions session;
   /// Read, chunk, deduplicate and compress, but store nothing.
   bool dry_run = false;
+  /// A failed file fails the session, when all files are through and before any of the last shard's is
+  /// registered. Files of earlier shards (a session of many files has several) stay stored.
+  bool all_or_nothing = false;
 };
 
 struct UploadReport {
@@ -127,8 +132,16 @@ class XET_EXPORT UploadSession {
   /// and pipes that is kNotFound.
   Result<UploadReport> commit();
 
+  /// Now. From any thread, also during commit().
+  Progress progress() const;
+
  private:
-  std::shared_ptr<Impl> impl_;
+  std::shared_ptr<Impl> impl() const;
+  void replace(std::shared_ptr<Impl> next);
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<Impl>
+      impl_;  // guarded by the mutex: commit() may put another one in its place; null meanwhile
 };
 
 /// Xet hash and size of files, without any store: the same reading, chunking and hashing as an upload, on all

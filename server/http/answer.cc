@@ -68,6 +68,7 @@ int status_of(ErrorCode code, Blame blame) {
     case ErrorCode::kRefused:
       return 413;
     case ErrorCode::kIo:
+    case ErrorCode::kAlreadyDone:
     case ErrorCode::kInternal:
       return 500;
   }

@@ -97,7 +97,7 @@ Error status_error(const net::Response& response, std::string_view secret) {
   const bool may_be_told =
       type.find("html") == std::string_view::npos && (secret.empty() || body.find(secret) == body.npos);
   if (const auto text = one_line(body); may_be_told && !text.empty()) message += ": " + text;
-  return {code_of(status), std::move(message)};
+  return {code_of(status), std::move(message), status};
 }
 
 void Call::start(HttpContext& context, CallPlan plan, std::stop_token stop,
@@ -150,7 +150,7 @@ void Call::attempt() {
   context_.tokens->get(stop_, [self = shared_from_this()](Result<std::string> token) {
     if (!self->end_wait()) return;
     if (token) return self->send(*token);
-    self->finish({Verdict::kFatal, {token.error().code, self->where() + ": " + token.error().message}});
+    self->finish({Verdict::kFatal, fail(token.error(), self->where()).value()});
   });
 }
 
@@ -169,6 +169,7 @@ void Call::send(const std::string& token) {
       request.on_sent = [self = shared_from_this()](uint64_t total) {
         if (total > self->sent_bytes_) self->plan_.permit->moved(total - self->sent_bytes_);
         self->sent_bytes_ = total;
+        if (self->plan_.on_sent) self->plan_.on_sent(total);
       };
     }
   }
@@ -202,7 +203,7 @@ Judgement Call::by_the_rules(const net::Outcome& outcome) const {
 }
 
 std::string Call::where() const {
-  if (host_.empty()) return plan_.label;
+  if (host_.empty() || plan_.label.find(host_) != plan_.label.npos) return plan_.label;
   return fmt::format("{} at {}", plan_.label, host_);
 }
 
@@ -256,8 +257,7 @@ void Call::refresh_url(Error error, const std::optional<std::chrono::millisecond
     if (!self->end_wait()) return;
     if (refreshed) return self->attempt();
     self->finish({Verdict::kFatal,
-                  {refreshed.error().code,
-                   fmt::format("{}: {}; {}", self->where(), error.message, refreshed.error().message)}});
+                  fail(refreshed.error(), fmt::format("{}: {}", self->where(), error.message)).value()});
   });
 }
 

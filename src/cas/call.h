@@ -40,8 +40,9 @@ struct CallPlan {
   /// Bytes that the last attempt brought before it failed. After any the call has all its retries again;
   /// after many it goes on at once, since a connection that carried them was cut for no lack of strength.
   UniqueFunction<uint64_t()> progress_bytes;
-  std::optional<size_t> max_retries;  ///< fewer than the options say
-  net::Permit* permit = nullptr;      ///< told of the attempts; must live until the callback
+  std::optional<size_t> max_retries;      ///< fewer than the options say
+  std::function<void(uint64_t)> on_sent;  ///< bytes of this attempt's body that have left
+  net::Permit* permit = nullptr;          ///< told of the attempts; must live until the callback
 };
 
 /// Token, exchange, verdict, sleep, again. No thread waits meanwhile; a fired stop token ends it at once.

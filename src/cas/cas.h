@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -97,6 +98,9 @@ struct XorbBody {
   XorbHash hash;
   std::vector<ByteSpan> pieces;  ///< in order; each must stay valid until the callback
   uint64_t size_bytes = 0;       ///< sum of the pieces
+  /// Told how many bytes of the body have left, where the store is far; begins anew with each attempt, and is
+  /// gone before the callback. From one thread at a time; short. Empty: nobody wants to know.
+  std::function<void(uint64_t)> on_sent = {};
 };
 
 struct PutXorbOutcome {

@@ -116,10 +116,10 @@ TokenSource::Refresh refresh_of(HttpContext& context) {
 }
 
 /// Waits for the first answer of the refresh URL.
-Result<TokenAnswer> ask_now(HttpContext& context) {
+Result<TokenAnswer> ask_now(HttpContext& context, std::stop_token stop) {
   Sync<std::optional<Result<TokenAnswer>>> place;
   std::condition_variable came;
-  ask_token(context, {}, [&](Result<TokenAnswer> answer) {
+  ask_token(context, std::move(stop), [&](Result<TokenAnswer> answer) {
     auto result = place.lock();
     result->emplace(std::move(answer));
     came.notify_all();
@@ -131,14 +131,14 @@ Result<TokenAnswer> ask_now(HttpContext& context) {
 
 }  // namespace
 
-Result<std::unique_ptr<Cas>> open_http_cas(HttpCasOptions options) {
+Result<std::unique_ptr<Cas>> open_http_cas(HttpCasOptions options, std::stop_token stop) {
   XET_TRY_STATUS(check(options));
   if (!options.random) options.random = system_random;
   if (options.session_id.empty())
     options.session_id = make_session_id(options.clock->wall_now(), options.random);
   auto context = std::make_unique<HttpContext>(std::move(options));
   if (context->options.endpoint.empty()) {
-    auto answer = ask_now(*context);
+    auto answer = ask_now(*context, std::move(stop));
     context->in_flight.wait();
     if (!answer) return tl::unexpected(std::move(answer).error());
     if (!is_http(answer->cas_url))

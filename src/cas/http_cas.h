@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -78,10 +79,11 @@ struct HttpCasOptions {
 };
 
 /// A CAS behind HTTP (docs/protocol.md). kInvalidArgument when an option makes no sense. Sends nothing,
-/// unless the endpoint has to be asked for: then it blocks for that, and gives that request's errors.
+/// unless the endpoint has to be asked for: then it blocks for that, and gives that request's errors; `stop`
+/// ends it.
 ///
 /// Callbacks come on the transport's thread, on threads of the CAS, or on the caller's. The CAS must not be
 /// destroyed from one of them; destroying it waits for calls under way, so stop them first.
-Result<std::unique_ptr<Cas>> open_http_cas(HttpCasOptions options);
+Result<std::unique_ptr<Cas>> open_http_cas(HttpCasOptions options, std::stop_token stop = {});
 
 }  // namespace xet::cas

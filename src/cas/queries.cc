@@ -152,7 +152,7 @@ void ask_file_head(HttpContext& context, const FileHash& file, const std::stop_t
   plan.judge = [head](net::Outcome& outcome) -> std::optional<Judgement> {
     if (!outcome) return std::nullopt;
     const int status = outcome->head.status;
-    if (status == 405 || status == 501) return Judgement{};
+    if (status == 405 || status == 416 || status == 501) return Judgement{};  // cannot say
     if (status == 404) {
       head->presence = Presence::kMissing;
       return Judgement{};
@@ -335,7 +335,7 @@ void ask_token(HttpContext& context, std::stop_token stop, Callback<TokenAnswer>
   const auto& credentials = context.options.credentials;
   CallPlan plan;
   plan.route = Route::kToken;
-  plan.label = "GET (access token)";
+  plan.label = "GET " + net::without_secrets(credentials.refresh_url) + " (access token)";
   plan.authorized = false;
   plan.has_standing_headers = false;
   plan.request = [&credentials] {
@@ -345,7 +345,12 @@ void ask_token(HttpContext& context, std::stop_token stop, Callback<TokenAnswer>
     request.max_body_bytes = kMaxTokenAnswerBytes;
     return request;
   };
-  auto parsed = parse_into<TokenAnswer>(plan, parse_token_answer);
+  auto parsed = parse_into<TokenAnswer>(plan, [](ByteSpan json) {
+    auto answer = parse_token_answer(json);
+    // Not content of the store: a route that has its bad day, or another program at its address.
+    if (!answer) answer.error().code = ErrorCode::kUnavailable;
+    return answer;
+  });
   Call::start(context, std::move(plan), std::move(stop),
               [token = context.in_flight.token(), parsed, done = std::move(done)](CallEnd end) mutable {
                 if (end.verdict == Verdict::kSuccess) return done(std::move(**parsed));

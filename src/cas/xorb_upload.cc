@@ -115,6 +115,7 @@ void XorbUpload::use(UploadGrant from) {
   plan.label = grant->method + " (upload grant)";
   plan.authorized = false;
   plan.permit = &permit_;
+  plan.on_sent = body_.on_sent;
   plan.request = [self = shared_from_this(), grant] {
     net::Request request;
     request.method = grant->method;
@@ -185,6 +186,7 @@ void XorbUpload::post() {
   plan.route = Route::kXorbUpload;
   plan.label = "POST /v1/xorbs/{prefix}/{xorb}";
   plan.permit = &permit_;
+  plan.on_sent = body_.on_sent;
   plan.request = [self = shared_from_this()] {
     net::Request request;
     request.method = "POST";
@@ -225,6 +227,7 @@ void XorbUpload::fail_with(const Error& error) {
 
 void XorbUpload::finish(Result<PutXorbOutcome> outcome) {
   permit_.release();
+  body_.on_sent = {};
   const auto in_flight = std::exchange(in_flight_, std::nullopt);
   auto done = std::move(done_);
   done(std::move(outcome));

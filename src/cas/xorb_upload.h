@@ -36,7 +36,7 @@ class XorbUpload : public std::enable_shared_from_this<XorbUpload> {
 
   HttpContext& context_;
   std::optional<exec::InFlight::Token> in_flight_;
-  const XorbBody body_;
+  XorbBody body_;
   const std::stop_token stop_;
   Callback<PutXorbOutcome> done_;
   net::Permit permit_;

@@ -345,7 +345,13 @@ Result<AtomicFile> AtomicFile::create(const fs::path& destination) {
   const std::string name = destination.filename().string().substr(0, kMaxNameInTemp);
   const fs::path temp = destination.parent_path() / fmt::format(".{}.{}{}", name, random_name(), kTempSuffix);
   XET_TRY(auto file, File::create_new(temp));
-  return AtomicFile(std::move(file), destination);
+  AtomicFile out(std::move(file), destination);  // removes the temp file if there is no use for it
+  struct stat replaced;
+  if (::stat(destination.c_str(), &replaced) == 0 && S_ISREG(replaced.st_mode) &&
+      ::fchmod(out.file_.fd(), replaced.st_mode & 07777) != 0) {
+    return fail_errno("cannot set the permissions of", temp, errno);
+  }
+  return out;
 }
 
 void AtomicFile::TempName::remove() {

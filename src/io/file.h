@@ -132,6 +132,7 @@ class AtomicFile {
   };
   enum class IfExists : uint8_t { kReplace, kKeep };
 
+  /// The temp file has the permissions of the destination, where there is one.
   static Result<AtomicFile> create(const std::filesystem::path& destination);
   AtomicFile(AtomicFile&&) noexcept = default;
   AtomicFile& operator=(AtomicFile&&) = delete;

@@ -100,6 +100,8 @@ TransportError CurlExchange::error(Fault fault, std::string why) const {
     return fmt::format("{:.1f} s",
                        std::chrono::duration<double>(context_.clock.now() - watch_.since()).count());
   };
+  const bool is_silence =
+      fault == Fault::kNoAnswer || fault == Fault::kStalled || (fault == Fault::kConnect && why.empty());
   std::string moved;
   if (request_.has_body)
     moved += fmt::format("; {} of {} bytes of the body had left", handed_over_, body_size_);
@@ -127,6 +129,7 @@ TransportError CurlExchange::error(Fault fault, std::string why) const {
   TransportError out;
   out.fault = fault;
   out.error = {code_of(fault), fmt::format("{}: {}", subject(), why)};
+  out.error.timed_out = is_silence;
   if (fault != Fault::kCancelled) out.error.message += fmt::format(" (after {})", elapsed());
   if (has_head_) out.head = head_;
   return out;

@@ -174,7 +174,7 @@ Patience patience_for(Route route, const PatienceLimits& limits) {
     case Route::kFileSize:
     case Route::kDedupQuery:
     case Route::kFetch:
-      out.first_byte = limits.answer;
+      out.first_byte = std::min(limits.answer, limits.slow_answer);
       break;
     case Route::kGrant:
     case Route::kGrantUpload:

@@ -8,18 +8,19 @@
 namespace xet {
 
 namespace {
-constexpr size_t kLeastMemory = size_t{64} << 20;
 constexpr size_t kBlockingThreads = 4;  // enough to overlap the fsyncs of small files; they compute nothing
 }  // namespace
 
+session::Engine::Engine(size_t threads, size_t max_memory_bytes, const Clock& clock)
+    : clock_(clock),
+      budget_(std::max(max_memory_bytes, kLeastMemory), clock),
+      blocking_(kBlockingThreads),
+      cpu_(threads) {}
+
 Client::Impl::Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock,
                    const Tuning& tuning)
-    : clock_(clock),
-      tuning_(tuning),
-      budget_(std::max(options.max_memory_bytes, kLeastMemory), clock),
-      blocking_(kBlockingThreads),
-      cpu_(options.threads),
-      cas_(std::move(cas)) {}
+    : Impl(std::move(cas),
+           std::make_shared<session::Engine>(options.threads, options.max_memory_bytes, clock), tuning) {}
 
 Result<cas::Cas*> Client::Impl::require_cas() const {
   if (cas_ == nullptr)

@@ -8,6 +8,7 @@
 #include "cas/cas.h"
 #include "exec/memory.h"
 #include "exec/thread_pool.h"
+#include "session/engine.h"
 #include "xet/client.h"
 
 namespace xet {
@@ -27,26 +28,27 @@ class Client::Impl {
   Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock = system_clock())
       : Impl(std::move(cas), options, clock, Tuning()) {}
   Impl(std::shared_ptr<cas::Cas> cas, const ClientOptions& options, const Clock& clock, const Tuning& tuning);
+  /// Threads and memory are shared with whoever else has the engine.
+  Impl(std::shared_ptr<cas::Cas> cas, std::shared_ptr<session::Engine> engine)
+      : Impl(std::move(cas), std::move(engine), Tuning()) {}
 
   /// The store, or kInvalidArgument when there is none.
   Result<cas::Cas*> require_cas() const;
   cas::Cas* cas_or_null() const { return cas_.get(); }
 
-  const Clock& clock() const { return clock_; }
   const Tuning& tuning() const { return tuning_; }
-  exec::MemoryBudget& budget() { return budget_; }
-  /// One thread per core, for work that computes. Its tasks may read and write files, but never wait for
-  /// others.
-  exec::ThreadPool& cpu() { return cpu_; }
-  /// A few threads for calls that may sleep long in the kernel: fsync, rename, opening files.
-  exec::ThreadPool& blocking() { return blocking_; }
+  // See session::Engine.
+  const Clock& clock() const { return engine_->clock(); }
+  exec::MemoryBudget& budget() { return engine_->budget(); }
+  exec::ThreadPool& cpu() { return engine_->cpu(); }
+  exec::ThreadPool& blocking() { return engine_->blocking(); }
 
  private:
-  const Clock& clock_;
+  Impl(std::shared_ptr<cas::Cas> cas, std::shared_ptr<session::Engine> engine, const Tuning& tuning)
+      : tuning_(tuning), engine_(std::move(engine)), cas_(std::move(cas)) {}
+
   const Tuning tuning_;
-  exec::MemoryBudget budget_;
-  exec::ThreadPool blocking_;
-  exec::ThreadPool cpu_;
+  std::shared_ptr<session::Engine> engine_;
   std::shared_ptr<cas::Cas> cas_;  // last: goes first, and waits for its calls, whose callbacks use the pools
 };
 

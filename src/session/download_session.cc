@@ -3,7 +3,9 @@
 #include <map>
 #include <utility>
 
+#include "session/download_gate.h"
 #include "session/file_download.h"
+#include "session/room.h"
 #include "xet/download.h"
 
 namespace xet {
@@ -26,13 +28,23 @@ class DownloadSession::Impl {
       : client_(std::move(client)),
         shared_(*client_->impl()),
         options_(std::move(options)),
+        gate_(options_.gate != nullptr ? options_.gate : std::make_shared<DownloadGate>(kMaxActiveFiles)),
         monitor_(options_.session, shared_.clock()),
         max_fetches_(shared_.cas_or_null() == nullptr ? 1 : shared_.cas_or_null()->max_fetches()),
-        memory_(reserve()),
-        buffers_(shared_.budget(), RangeReceiver::kBufferBytes, kLeastBuffers,
+        room_(session::Room::make(
+            shared_.budget(), [](size_t) { return kLeastBuffers * RangeReceiver::kBufferBytes; },
+            options_.session, monitor_.stop_token())),
+        buffers_(room_.budget, RangeReceiver::kBufferBytes, kLeastBuffers,
                  max_fetches_ + 2 * shared_.cpu().size()),
         strand_(shared_.cpu()),
-        unblock_(monitor_.stop_token(), [this] { buffers_.cancel(); }) {
+        unblock_(monitor_.stop_token(), [this] {
+          buffers_.cancel();
+          strand_.post([this, token = in_flight_.token()] {
+            gate_->impl().forget(this);
+            pump();
+          });
+        }) {
+    if (!room_.memory) monitor_.fail(room_.memory.error());
     if (auto cas = shared_.require_cas()) {
       env_.emplace(session::DownloadEnvironment{
           shared_, **cas, in_flight_, strand_, monitor_, buffers_, decoders_, [this] { pump(); },
@@ -54,6 +66,7 @@ class DownloadSession::Impl {
     monitor_.total_files.fetch_add(1, std::memory_order_relaxed);
     if (request.size_bytes && !request.range) {
       monitor_.total_bytes.fetch_add(*request.size_bytes, std::memory_order_relaxed);
+      session::count_total(request.progress, *request.size_bytes);
     }
     strand_.post([this, token = in_flight_.token(), index, request = std::move(request)]() mutable {
       results_.emplace_back();
@@ -82,16 +95,9 @@ class DownloadSession::Impl {
   }
 
   void cancel() { monitor_.cancel(); }
+  Progress progress() { return monitor_.snapshot(); }
 
  private:
-  exec::MemoryBudget::Reservation reserve() {
-    auto memory = shared_.budget().reserve(kLeastBuffers * RangeReceiver::kBufferBytes, monitor_.stop_token(),
-                                           options_.session.deadline);
-    if (memory) return std::move(*memory);
-    monitor_.fail(std::move(memory).error());
-    return {};
-  }
-
   void pump() {
     if (std::exchange(pumping_, true)) return;  // a file may settle while it is begun
     for (auto& [index, file] : active_) {
@@ -101,7 +107,7 @@ class DownloadSession::Impl {
       }
       if (file->needs_page()) file->ask_page();
     }
-    while (active_.size() < kMaxActiveFiles && !waiting_.empty()) {
+    while (!waiting_.empty() && may_begin()) {
       auto file = std::move(waiting_.front());
       waiting_.pop_front();
       auto& begun = *active_.emplace(next_begun_++, std::move(file)).first->second;
@@ -109,6 +115,16 @@ class DownloadSession::Impl {
     }
     pumping_ = false;
     over_.clear();
+  }
+
+  /// A place for one more file. What is only to be told that the session has stopped needs none.
+  bool may_begin() {
+    if (monitor_.stopped()) return true;
+    const bool entered = gate_->impl().enter(this, [this, token = in_flight_.token()] {
+      strand_.post([this, inner = in_flight_.token()] { pump(); });
+    });
+    n_entered_ += entered ? 1 : 0;
+    return entered;
   }
 
   void fetch_ended() {
@@ -122,6 +138,10 @@ class DownloadSession::Impl {
     results_[index].emplace(std::move(result));
     over_.push_back(std::move(file->second));  // it is still running its last step
     active_.erase(file);
+    if (n_entered_ > active_.size()) {
+      --n_entered_;
+      gate_->impl().leave();
+    }
     strand_.post([this, token = in_flight_.token()] { pump(); });
   }
 
@@ -129,9 +149,10 @@ class DownloadSession::Impl {
   std::shared_ptr<Client> client_;
   Client::Impl& shared_;
   const DownloadOptions options_;
+  const std::shared_ptr<DownloadGate> gate_;
   session::Monitor monitor_;
   const size_t max_fetches_;  // under way at once; how many of them run is the store's to decide
-  exec::MemoryBudget::Reservation memory_;
+  session::Room room_;
   exec::InFlight in_flight_;
   exec::BufferPool buffers_;
   session::DecoderPool decoders_;
@@ -145,6 +166,7 @@ class DownloadSession::Impl {
   std::vector<std::unique_ptr<FileDownload>> over_;
   size_t next_begun_ = 0;
   size_t n_fetching_ = 0;
+  size_t n_entered_ = 0;  // places of the gate that are ours
   bool pumping_ = false;
   std::vector<std::optional<Result<DownloadedFile>>> results_;
 
@@ -158,6 +180,9 @@ DownloadSession::~DownloadSession() {
 }
 size_t DownloadSession::add(DownloadRequest request) {
   return impl_->add(std::move(request));
+}
+Progress DownloadSession::progress() const {
+  return impl_->progress();
 }
 std::vector<Result<DownloadedFile>> DownloadSession::wait() {
   return impl_->wait();

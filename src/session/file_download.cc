@@ -30,9 +30,16 @@ FileDownload::FileDownload(const DownloadEnvironment& env, size_t index, Downloa
                         : request_.range->end - std::min(request_.range->begin, request_.range->end)),
       output_size_(window_),
       next_page_(output_begin_),
-      on_session_stop_(env_.monitor.stop_token(), [this] { stop_.request_stop(); }) {}
+      on_session_stop_(env_.monitor.stop_token(), [this] { stop_.request_stop(); }),
+      on_own_stop_(request_.stop, [this] {
+        post([this] {
+          if (!settled_) fail_with({ErrorCode::kCancelled, "cancelled by the caller"});
+        });
+      }) {}
 
 void FileDownload::begin() {
+  begun_ = true;
+  if (error_) return advance();  // cancelled while it waited
   if (const auto why = env_.monitor.status(); !why) return fail_with(why.error());
   if (request_.range && request_.range->begin > request_.range->end) {
     return fail_with({ErrorCode::kInvalidArgument, "the range ends before it begins"});
@@ -81,7 +88,9 @@ void FileDownload::on_page(const cas::ByteRange& page, Result<cas::Reconstructio
   const uint64_t size_so_far = std::min(output_size_, next_page_ - std::min(next_page_, output_begin_));
   if (auto size = check_size(size_so_far); !size) return fail_with(std::move(size).error());
   if (!is_whole_ || !request_.size_bytes) {
-    env_.monitor.total_bytes.fetch_add(size_so_far - (page.begin - output_begin_), std::memory_order_relaxed);
+    const uint64_t more = size_so_far - (page.begin - output_begin_);
+    env_.monitor.total_bytes.fetch_add(more, std::memory_order_relaxed);
+    count_total(request_.progress, more);
   }
   queue_fetches(std::move(*plan));
   prepare(size_so_far);
@@ -102,6 +111,7 @@ void FileDownload::queue_fetches(PagePlan plan) {
     auto fetch = std::make_shared<Fetch>();
     fetch->xorb = planned.xorb;
     fetch->range = std::move(planned.range);
+    env_.monitor.total_new_bytes.fetch_add(fetch->range.bytes.size(), std::memory_order_relaxed);
     for (const size_t i : planned.terms) {
       fetch->terms.push_back(plan.terms[i]);
       fetch_of[i] = fetch;
@@ -159,6 +169,7 @@ void FileDownload::start_fetch() {
         for (const auto& chunk : block.chunks)
           bytes += format::ChunkHeader::kEncodedSize + chunk.header.packed_len;
         env_.monitor.transfer_bytes.fetch_add(bytes, std::memory_order_relaxed);
+        env_.monitor.done_new_bytes.fetch_add(bytes, std::memory_order_release);
         if (auto placed = place_terms(*fetch, block); !placed) {
           post([this, error = std::move(placed).error()]() mutable { fail_with(std::move(error)); });
           return;
@@ -267,7 +278,8 @@ Status FileDownload::write(const Fetch& fetch, std::span<const DecodedChunk> chu
     if (pieces.empty()) continue;
     XET_TRY_STATUS(temp_->file().write_at(write_at, pieces));
     if (total >= kWritebackBytes / 2) temp_->file().start_writeback(write_at, total);
-    env_.monitor.done_bytes.fetch_add(total, std::memory_order_relaxed);
+    env_.monitor.done_bytes.fetch_add(total, std::memory_order_release);
+    count_done(request_.progress, total);
   }
   return {};
 }
@@ -311,7 +323,7 @@ void FileDownload::hash_what_is_through() {
 }
 
 void FileDownload::advance() {
-  if (settled_ || n_running_ > 0 || asking_) return;
+  if (!begun_ || settled_ || n_running_ > 0 || asking_) return;
   if (error_) return settle(tl::unexpected(*error_));
   if (planned_ && temp_ != nullptr && queued_.empty()) publish();
 }

@@ -124,9 +124,11 @@ class FileDownload {
   std::string doubtful_xorbs_;  // see publish()
 
   std::optional<Error> error_;
+  bool begun_ = false;
   bool settled_ = false;
   std::stop_source stop_;
   std::stop_callback<std::function<void()>> on_session_stop_;
+  std::stop_callback<std::function<void()>> on_own_stop_;
 };
 
 }  // namespace xet::session

@@ -5,9 +5,14 @@
 
 namespace xet::session {
 
+namespace {
+// More often would only shorten the window.
+constexpr std::chrono::milliseconds kSampleEvery{10};
+}  // namespace
+
 void RateMeter::sample(Time now, uint64_t value) {
   samples_.push_back({now, value});
-  while (samples_.size() > 2 && now - samples_[1].time > kWindow) samples_.pop_front();
+  while (samples_.size() > 2 && now - samples_[1].time > window_) samples_.pop_front();
 }
 
 double RateMeter::per_second() const {
@@ -17,7 +22,11 @@ double RateMeter::per_second() const {
   return static_cast<double>(samples_.back().value - samples_.front().value) / elapsed.count();
 }
 
-Monitor::Monitor(const SessionOptions& options, const Clock& clock) : options_(options), clock_(clock) {
+Monitor::Monitor(const SessionOptions& options, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      speed_(Speed{RateMeter(options.speed_window), RateMeter(options.speed_window),
+                   RateMeter(options.speed_window)}) {
   if (options_.stop.stop_possible()) {
     on_caller_stop_.emplace(options_.stop,
                             [this] { fail({ErrorCode::kCancelled, "cancelled by the caller"}); });
@@ -83,16 +92,28 @@ void Monitor::report() {
 
 Progress Monitor::snapshot() {
   const auto now = clock_.now();
-  Progress out;
+  Progress out;  // what is done before what there is to do: writers raise the totals first
+  out.done_bytes = done_bytes.load(std::memory_order_acquire);
+  out.done_new_bytes = done_new_bytes.load(std::memory_order_acquire);
   out.total_bytes = total_bytes.load(std::memory_order_relaxed);
-  out.done_bytes = done_bytes.load(std::memory_order_relaxed);
+  out.total_new_bytes = total_new_bytes.load(std::memory_order_relaxed);
   out.transfer_bytes = transfer_bytes.load(std::memory_order_relaxed);
   out.total_files = total_files.load(std::memory_order_relaxed);
   out.done_files = done_files.load(std::memory_order_relaxed);
-  done_rate_.sample(now, out.done_bytes);
-  transfer_rate_.sample(now, out.transfer_bytes);
-  out.bytes_per_second = done_rate_.per_second();
-  out.transfer_bytes_per_second = transfer_rate_.per_second();
+  out.shards = *shards.lock();
+  auto speed = speed_.lock();
+  if (!speed->sampled || now - speed->last >= kSampleEvery) {
+    speed->done.sample(now, out.done_bytes);
+    speed->transfer.sample(now, out.transfer_bytes);
+    speed->fresh.sample(now, out.done_new_bytes);
+    speed->last = now;
+    speed->sampled = true;
+  }
+  out.has_speed = speed->done.n_samples() >= std::max<size_t>(options_.speed_min_samples, 2);
+  if (!out.has_speed) return out;
+  out.bytes_per_second = speed->done.per_second();
+  out.transfer_bytes_per_second = speed->transfer.per_second();
+  out.new_bytes_per_second = speed->fresh.per_second();
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <thread>
@@ -21,20 +22,31 @@ namespace xet::session {
 class RateMeter {
  public:
   using Time = std::chrono::steady_clock::time_point;
-  static constexpr std::chrono::seconds kWindow{5};
+
+  explicit RateMeter(std::chrono::milliseconds window = std::chrono::seconds(5)) : window_(window) {}
 
   /// Notes that the counter stood at `value`; values and times do not go back.
   void sample(Time now, uint64_t value);
   /// Units per second between the oldest sample inside the window and the newest; 0 before there are two.
   double per_second() const;
+  size_t n_samples() const { return samples_.size(); }
 
  private:
   struct Sample {
     Time time;
     uint64_t value;
   };
+  std::chrono::milliseconds window_;
   std::deque<Sample> samples_;
 };
+
+/// Adds to a file's own counter, where its caller wants one.
+inline void count_done(const std::shared_ptr<FileProgress>& progress, uint64_t bytes) {
+  if (progress != nullptr) progress->done_bytes.fetch_add(bytes, std::memory_order_relaxed);
+}
+inline void count_total(const std::shared_ptr<FileProgress>& progress, uint64_t bytes) {
+  if (progress != nullptr) progress->total_bytes.fetch_add(bytes, std::memory_order_relaxed);
+}
 
 /// Progress, deadline and cancellation of one session. One background thread, and only while there is a
 /// progress callback or a deadline to watch. Counters may be added to from any thread.
@@ -55,6 +67,9 @@ class Monitor {
   /// Why the session stopped; ok while it has not.
   Status status() const;
 
+  /// The counters now, and the speed: samples for it are taken at most every 10 ms, whoever looks.
+  Progress snapshot();
+
   /// Reports once more and stops reporting. Call before the results are handed out.
   void finish();
 
@@ -62,20 +77,29 @@ class Monitor {
   std::atomic<uint64_t> total_bytes{0};
   std::atomic<uint64_t> done_bytes{0};
   std::atomic<uint64_t> transfer_bytes{0};
+  std::atomic<uint64_t> total_new_bytes{0};
+  std::atomic<uint64_t> done_new_bytes{0};
+  Sync<ShardProgress> shards;
   std::atomic<uint64_t> total_files{0};
   std::atomic<uint64_t> done_files{0};
 
  private:
   void run(const std::stop_token& quit);
   void report();
-  Progress snapshot();
+
+  struct Speed {
+    RateMeter done;
+    RateMeter transfer;
+    RateMeter fresh;
+    RateMeter::Time last{};
+    bool sampled = false;
+  };
 
   const SessionOptions options_;
   const Clock& clock_;
   mutable Sync<std::optional<Error>> why_;
   std::stop_source stop_;
-  RateMeter done_rate_;      // the background thread's, then finish()'s
-  RateMeter transfer_rate_;  // likewise
+  Sync<Speed> speed_;
   Sync<bool> quit_{false};
   std::condition_variable wake_;
   std::jthread thread_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -68,6 +69,8 @@ class OpenXorb {
   // Pack tasks that have not reported yet; the session's strand counts.
   size_t packing = 0;
   bool closed = false;
+  // Unpacked bytes that progress has counted as transferred; added to from the threads that send.
+  std::atomic<uint64_t> counted{0};
 
  private:
   uint32_t id_;

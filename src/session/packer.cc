@@ -225,7 +225,8 @@ size_t Packer::take_known(File& file, std::span<const Chunk> chunks) {
     file.metrics.deduped_chunks_by_global_dedup += n;
     file.metrics.deduped_bytes_by_global_dedup += bytes;
   }
-  env_.monitor.done_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  env_.monitor.done_bytes.fetch_add(bytes, std::memory_order_release);
+  count_done(file.options.progress, bytes);
   return n;
 }
 
@@ -239,7 +240,8 @@ void Packer::take_new(File& file, size_t index, const Chunk& chunk) {
   file.metrics.total_bytes += info.len_bytes;
   ++file.metrics.new_chunks;
   file.metrics.new_bytes += info.len_bytes;
-  env_.monitor.done_bytes.fetch_add(info.len_bytes, std::memory_order_relaxed);
+  env_.monitor.done_bytes.fetch_add(info.len_bytes, std::memory_order_release);
+  count_done(file.options.progress, info.len_bytes);
 
   job_.entries.push_back(entry);
   job_.places.push_back(open_->entries()[entry].place);
@@ -466,16 +468,37 @@ void Packer::put_when_packed(const std::shared_ptr<OpenXorb>& xorb) {
   for (const auto& entry : xorb->entries()) {
     if (!entry.dropped) files_[entry.file].metrics.compressed_bytes += entry.packed_len;
   }
+  env_.monitor.total_new_bytes.fetch_add(unpacked_bytes(*xorb), std::memory_order_relaxed);
   if (env_.dry_run || body.pieces.empty() || env_.monitor.stopped()) {
     env_.strand.post([this, token = env_.in_flight.token(), xorb] { on_put(xorb, cas::PutXorbOutcome{}); });
     return;
   }
+  // What has left of the body stands for as much of the content; the rest is counted when it is acknowledged.
+  body.on_sent = [this, xorb, token = std::make_shared<exec::InFlight::Token>(env_.in_flight.token()),
+                  packed = body.size_bytes, unpacked = unpacked_bytes(*xorb)](uint64_t sent) {
+    const auto part = static_cast<double>(std::min(sent, packed)) / static_cast<double>(packed);
+    count_new_up_to(*xorb, static_cast<uint64_t>(part * static_cast<double>(unpacked)));
+  };
   env_.cas->put_xorb(
       std::move(body), env_.monitor.stop_token(),
       [this, token = env_.in_flight.token(), xorb](Result<cas::PutXorbOutcome> outcome) mutable {
         env_.strand.post([this, inner = env_.in_flight.token(), xorb,
                           outcome = std::move(outcome)]() mutable { on_put(xorb, std::move(outcome)); });
       });
+}
+
+/// Counts what of the xorb's content is known to have been transferred; repeated attempts count once.
+void Packer::count_new_up_to(OpenXorb& xorb, uint64_t bytes) {
+  uint64_t before = xorb.counted.load(std::memory_order_relaxed);
+  while (before < bytes && !xorb.counted.compare_exchange_weak(before, bytes, std::memory_order_relaxed)) {
+  }
+  if (before < bytes) env_.monitor.done_new_bytes.fetch_add(bytes - before, std::memory_order_release);
+}
+
+uint64_t Packer::unpacked_bytes(const OpenXorb& xorb) {
+  uint64_t out = 0;
+  for (const auto& entry : xorb.entries()) out += entry.dropped ? 0 : entry.len_bytes;
+  return out;
 }
 
 void Packer::on_put(const std::shared_ptr<OpenXorb>& xorb, Result<cas::PutXorbOutcome> outcome) {
@@ -485,6 +508,7 @@ void Packer::on_put(const std::shared_ptr<OpenXorb>& xorb, Result<cas::PutXorbOu
     return;
   }
   totals_.xorb_bytes_uploaded += outcome->sent_bytes;
+  count_new_up_to(*xorb, unpacked_bytes(*xorb));
   env_.monitor.transfer_bytes.fetch_add(outcome->sent_bytes, std::memory_order_relaxed);
 
   format::XorbRecord record{known_.hash(xorb->id()), {}, 0, 0};
@@ -535,6 +559,11 @@ void Packer::finish_if_done() {
     return;  // comes back here when it is stored
   }
   if (puts_in_flight_ > 0) return;
+  if (env_.all_or_nothing) {
+    const auto failed =
+        std::find_if(files_.begin(), files_.end(), [](const File& file) { return !file.status; });
+    if (failed != files_.end()) return env_.monitor.fail(failed->status.error());
+  }
   if (shard_.empty()) {
     if (!env_.dry_run) staging_.finished();
     done_ = true;
@@ -553,6 +582,13 @@ void Packer::put_shard() {
   auto shard = std::make_shared<format::Shard>(shard_.finish());
   auto bytes = shard->to_upload_form();
   const uint64_t n_bytes = bytes.size();
+  const uint64_t n_entries = shard->xorbs.size() + shard->files.size();
+  {
+    auto shards = env_.monitor.shards.lock();
+    ++shards->total;
+    shards->total_bytes += n_bytes;
+    shards->total_entries += n_entries;
+  }
   if (env_.dry_run) {
     env_.strand.post([this, token = env_.in_flight.token(), n_bytes] { on_shard_put(Status(), n_bytes); });
     return;
@@ -584,6 +620,14 @@ void Packer::on_shard_put(Status status, uint64_t sent_bytes) {
     }
     env_.monitor.fail(std::move(error));
     return;
+  }
+  {
+    auto shards = env_.monitor.shards.lock();  // one is on its way at a time
+    ++shards->done;
+    ++shards->uploaded;
+    ++shards->synced;
+    shards->sent_bytes = shards->total_bytes;
+    shards->verified_entries = shards->total_entries;
   }
   totals_.shard_bytes_uploaded += sent_bytes;
   if (!env_.dry_run) env_.monitor.transfer_bytes.fetch_add(sent_bytes, std::memory_order_relaxed);

@@ -50,7 +50,8 @@ class Packer final : public BatchSink {
     Client::Impl& shared;
     cas::Cas* cas;  ///< null: only what this session sees is deduplicated
     bool dry_run;
-    size_t xorb_bytes;  ///< limit of a xorb, packed and unpacked
+    bool all_or_nothing;  ///< a failed file fails the session once all are through
+    size_t xorb_bytes;    ///< limit of a xorb, packed and unpacked
     exec::BufferPool& xorb_buffers;
     const exec::InFlight& in_flight;
     exec::Strand strand;
@@ -128,6 +129,8 @@ class Packer final : public BatchSink {
   void use_answers(OpenXorb& xorb);
   void put_when_packed(const std::shared_ptr<OpenXorb>& xorb);
   void on_put(const std::shared_ptr<OpenXorb>& xorb, Result<cas::PutXorbOutcome> outcome);
+  void count_new_up_to(OpenXorb& xorb, uint64_t bytes);
+  static uint64_t unpacked_bytes(const OpenXorb& xorb);
 
   void settle_if_through(size_t index);
   void record(size_t index);

@@ -34,7 +34,8 @@ bool wait_readable(const io::File& file, const std::stop_token& stop) {
 
 }  // namespace
 
-Status SourceOpener::add(size_t source, const std::filesystem::path& path, bool want_sha256) {
+Status SourceOpener::add(size_t source, const std::filesystem::path& path, bool want_sha256,
+                         std::shared_ptr<FileProgress> progress) {
   struct stat st;
   if (::stat(path.c_str(), &st) != 0) return io::fail_errno("cannot open", path, errno);
   if (S_ISDIR(st.st_mode)) return fail(ErrorCode::kIo, fmt::format("{} is a directory", path.string()));
@@ -42,6 +43,7 @@ Status SourceOpener::add(size_t source, const std::filesystem::path& path, bool 
 
   if (S_ISREG(st.st_mode) && st.st_size > 0) {
     monitor_.total_bytes.fetch_add(static_cast<uint64_t>(st.st_size), std::memory_order_relaxed);
+    count_total(progress, static_cast<uint64_t>(st.st_size));
     ingest_.add_file(source, path, io::file_info(st), want_sha256);
     return {};
   }
@@ -53,13 +55,14 @@ Status SourceOpener::add(size_t source, const std::filesystem::path& path, bool 
       return {};
     }
   }
-  return push_from(std::move(file), source, want_sha256);
+  return push_from(std::move(file), source, want_sha256, std::move(progress));
 }
 
-Status SourceOpener::push_from(io::File file, size_t source, bool want_sha256) {
+Status SourceOpener::push_from(io::File file, size_t source, bool want_sha256,
+                               std::shared_ptr<FileProgress> progress) {
   const auto path = file.path();
   auto push = [this, token = in_flight_.token(), stream = ingest_.add_stream(source, want_sha256),
-               file = std::move(file)] {
+               file = std::move(file), progress = std::move(progress)] {
     ByteVector buffer(kPipeReadBytes);
     const auto push_all = [&]() -> Status {
       for (;;) {
@@ -68,6 +71,7 @@ Status SourceOpener::push_from(io::File file, size_t source, bool want_sha256) {
         if (!n) continue;  // somebody else reads the pipe too
         if (*n == 0) return {};
         monitor_.total_bytes.fetch_add(*n, std::memory_order_relaxed);
+        count_total(progress, *n);
         XET_TRY_STATUS(stream->write(ByteSpan(buffer).first(*n)));
       }
     };

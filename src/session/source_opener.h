@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <thread>
 #include <vector>
 
@@ -20,12 +21,13 @@ class SourceOpener {
   SourceOpener(Ingest& ingest, const exec::InFlight& in_flight, Monitor& monitor)
       : ingest_(ingest), in_flight_(in_flight), monitor_(monitor) {}
 
-  /// Counts the size in the monitor, at once or, where it is not known, as the bytes come. An error when the
-  /// path cannot be used; the source is then not in the Ingest.
-  Status add(size_t source, const std::filesystem::path& path, bool want_sha256);
+  /// Counts the size in the monitor and in `progress`, at once or, where it is not known, as the bytes come.
+  /// An error when the path cannot be used; the source is then not in the Ingest.
+  Status add(size_t source, const std::filesystem::path& path, bool want_sha256,
+             std::shared_ptr<FileProgress> progress = {});
 
  private:
-  Status push_from(io::File file, size_t source, bool want_sha256);
+  Status push_from(io::File file, size_t source, bool want_sha256, std::shared_ptr<FileProgress> progress);
 
   Ingest& ingest_;
   const exec::InFlight& in_flight_;

@@ -1,3 +1,5 @@
+#include "session/stream_file.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -17,6 +19,7 @@
 #include "session/download_plan.h"
 #include "session/monitor.h"
 #include "session/range_receiver.h"
+#include "session/room.h"
 #include "session/wait.h"
 #include "xet/download.h"
 
@@ -38,7 +41,7 @@ constexpr size_t kKeptRanges = 4;
 /// Every range has buffers of its own, so one that is ahead cannot starve the one whose turn it is.
 class RangeFeed {
  public:
-  RangeFeed(cas::Cas& cas, const session::PlannedFetch& fetch, exec::MemoryBudget& budget,
+  RangeFeed(cas::Cas& cas, const session::PlannedFetch& fetch, const exec::MemoryBudget& budget,
             session::Monitor& monitor)
       : buffers_(budget, RangeReceiver::kBufferBytes, kBuffersPerFetch, kBuffersPerFetch),
         on_session_stop_(monitor.stop_token(), [this] { cancel(); }) {
@@ -132,21 +135,32 @@ std::vector<Visit> plan_visits(const session::PagePlan& plan) {
 class FileStreamer {
  public:
   FileStreamer(Client::Impl& shared, cas::Cas& cas, session::Monitor& monitor,
-               const std::function<Status(std::span<const std::byte>)>& sink, const FileRange& range)
-      : shared_(shared), cas_(cas), monitor_(monitor), sink_(sink), range_(range) {}
+               const exec::MemoryBudget& budget,
+               const std::function<Status(std::span<const std::byte>)>& sink,
+               const session::StreamRequest& request)
+      : shared_(shared),
+        cas_(cas),
+        monitor_(monitor),
+        budget_(budget),
+        sink_(sink),
+        request_(request),
+        range_(request.range.value_or(FileRange{})) {}
 
-  Status run(const FileHash& file) {
+  Status run() {
     for (uint64_t at = range_.begin; at < range_.end;) {
       const cas::ByteRange page{at, at + std::min(shared_.tuning().stream_page_bytes, range_.end - at)};
       session::Waiter<cas::Reconstruction> answer;
-      cas_.reconstruct(file, page, monitor_.stop_token(), answer.callback());
+      cas_.reconstruct(request_.file, page, monitor_.stop_token(), answer.callback());
       XET_TRY(auto reconstruction, answer.wait());
       XET_TRY(const auto plan, session::plan_page(std::move(reconstruction), at, range_.begin));
       if (at != range_.begin && !plan.terms.empty() &&
           plan.terms.front().output_begin != static_cast<int64_t>(at - range_.begin)) {
         return fail(ErrorCode::kCorruption, "the store's reconstruction does not go on where it ended");
       }
-      monitor_.total_bytes.fetch_add(std::min(plan.end, range_.end) - at, std::memory_order_relaxed);
+      const uint64_t end = std::min(plan.end, range_.end);
+      monitor_.total_bytes.fetch_add(end - std::min(at, end), std::memory_order_relaxed);
+      if (!request_.size_bytes) session::count_total(request_.progress, end - std::min(at, end));
+      XET_TRY_STATUS(check_size(plan.end, plan.end < page.end));
       XET_TRY_STATUS(run_page(plan));
       if (plan.end < page.end) break;
       at = plan.end;
@@ -158,6 +172,16 @@ class FileStreamer {
   FileHash finish_root() { return tree_.finish_file(); }
 
  private:
+  /// As far as the plan goes, and where its end is the file's.
+  Status check_size(uint64_t planned_end, bool is_all) const {
+    if (!request_.size_bytes) return {};
+    const uint64_t size = *request_.size_bytes;
+    const bool is_short = is_all && range_.end >= size && planned_end < size;
+    if (planned_end <= size && !is_short) return {};
+    return fail(ErrorCode::kCorruption, fmt::format("the file has {}{} bytes in the store, {} were expected",
+                                                    is_all ? "" : "at least ", planned_end, size));
+  }
+
   Status run_page(const session::PagePlan& plan) {
     const auto visits = plan_visits(plan);
     kept_.clear();
@@ -165,8 +189,8 @@ class FileStreamer {
     for (size_t v = 0; v < visits.size(); ++v) {
       for (size_t ahead = v; ahead < std::min(v + kFetchesAhead, visits.size()); ++ahead) {
         if (feeds.contains(ahead) || is_kept(visits[ahead].fetch)) continue;
-        feeds.emplace(ahead, std::make_unique<RangeFeed>(cas_, plan.fetches[visits[ahead].fetch],
-                                                         shared_.budget(), monitor_));
+        feeds.emplace(
+            ahead, std::make_unique<RangeFeed>(cas_, plan.fetches[visits[ahead].fetch], budget_, monitor_));
       }
       const auto feed = feeds.find(v);
       if (feed == feeds.end()) {
@@ -251,7 +275,9 @@ class FileStreamer {
   Client::Impl& shared_;
   cas::Cas& cas_;
   session::Monitor& monitor_;
+  const exec::MemoryBudget& budget_;
   const std::function<Status(std::span<const std::byte>)>& sink_;
+  const session::StreamRequest& request_;
   const FileRange range_;
   session::ChunkDecoder decoder_;
   std::vector<session::DecodedChunk> decoded_;
@@ -263,27 +289,27 @@ class FileStreamer {
 
 }  // namespace
 
-Result<uint64_t> stream_file(const std::shared_ptr<Client>& client, const FileHash& file,
-                             std::optional<FileRange> range,
-                             const std::function<Status(std::span<const std::byte>)>& sink,
-                             const SessionOptions& options) {
-  auto& shared = *client->impl();
+Result<uint64_t> session::stream_file(Client::Impl& shared, const StreamRequest& request,
+                                      const std::function<Status(std::span<const std::byte>)>& sink,
+                                      const SessionOptions& options) {
   XET_TRY(auto* cas, shared.require_cas());
-  if (range && range->begin > range->end)
+  if (request.range && request.range->begin > request.range->end)
     return fail(ErrorCode::kInvalidArgument, "the range ends before it begins");
-  if (file.is_zero()) return 0;
+  if (request.file.is_zero()) return 0;
   session::Monitor monitor(options, shared.clock());
   monitor.total_files = 1;
   const size_t memory_bytes = (kFetchesAhead * kBuffersPerFetch + kKeptRanges) * RangeReceiver::kBufferBytes;
-  XET_TRY(const auto memory, shared.budget().reserve(memory_bytes, monitor.stop_token(), options.deadline));
+  const auto room =
+      Room::make(shared.budget(), [&](size_t) { return memory_bytes; }, options, monitor.stop_token());
+  if (!room.memory) return tl::unexpected(room.memory.error());
 
-  FileStreamer streamer(shared, *cas, monitor, sink, range.value_or(FileRange{}));
-  auto status = streamer.run(file);
-  if (status && !range) {
-    if (const auto root = streamer.finish_root(); root != file) {
+  FileStreamer streamer(shared, *cas, monitor, room.budget, sink, request);
+  auto status = streamer.run();
+  if (status && !request.range) {
+    if (const auto root = streamer.finish_root(); root != request.file) {
       status =
-          fail(ErrorCode::kCorruption,
-               fmt::format("the content delivered hashes to {}, {} was asked for", root.hex(), file.hex()));
+          fail(ErrorCode::kCorruption, fmt::format("the content delivered hashes to {}, {} was asked for",
+                                                   root.hex(), request.file.hex()));
     }
   }
   if (status) monitor.done_files = 1;
@@ -293,6 +319,15 @@ Result<uint64_t> stream_file(const std::shared_ptr<Client>& client, const FileHa
     return tl::unexpected(why ? std::move(status).error() : why.error());
   }
   return streamer.delivered();
+}
+
+Result<uint64_t> stream_file(const std::shared_ptr<Client>& client, const FileHash& file,
+                             std::optional<FileRange> range,
+                             const std::function<Status(std::span<const std::byte>)>& sink,
+                             const SessionOptions& options) {
+  return session::stream_file(*client->impl(),
+                              {.file = file, .range = range, .size_bytes = std::nullopt, .progress = nullptr},
+                              sink, options);
 }
 
 }  // namespace xet

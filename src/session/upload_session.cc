@@ -11,6 +11,7 @@
 #include "session/ingest.h"
 #include "session/monitor.h"
 #include "session/packer.h"
+#include "session/room.h"
 #include "session/source_opener.h"
 #include "xet/upload.h"
 
@@ -71,19 +72,22 @@ class UploadSession::Impl {
         shared_(*client_->impl()),
         options_(std::move(options)),
         monitor_(options_.session, shared_.clock()),
-        plan_(plan_memory(shared_.budget().total_bytes())),
-        memory_(reserve()),
-        blocks_(shared_.budget(), Block::kBufferBytes, kLeastBlocks, plan_.most_blocks),
-        xorbs_(shared_.budget(), OpenXorb::buffer_bytes(plan_.xorb_bytes), 1, kMostXorbBuffers),
+        room_(session::Room::make(
+            shared_.budget(), [](size_t cap) { return plan_memory(cap).reserved; }, options_.session,
+            monitor_.stop_token())),
+        plan_(plan_memory(room_.budget.total_bytes())),
+        blocks_(room_.budget, Block::kBufferBytes, kLeastBlocks, plan_.most_blocks),
+        xorbs_(room_.budget, OpenXorb::buffer_bytes(plan_.xorb_bytes), 1, kMostXorbBuffers),
         strand_(shared_.cpu()),
-        packer_({shared_, shared_.cas_or_null(), options_.dry_run, plan_.xorb_bytes, xorbs_, in_flight_,
-                 strand_, monitor_}),
+        packer_({shared_, shared_.cas_or_null(), options_.dry_run, options_.all_or_nothing, plan_.xorb_bytes,
+                 xorbs_, in_flight_, strand_, monitor_}),
         ingest_({shared_.cpu(), blocks_, in_flight_, strand_, packer_, monitor_.stop_token()}),
         opener_(ingest_, in_flight_, monitor_),
         unblock_(monitor_.stop_token(), [this] {
           blocks_.cancel();
           xorbs_.cancel();
         }) {
+    if (!room_.memory) monitor_.fail(room_.memory.error());
     if (options_.dry_run) return;
     if (auto cas = shared_.require_cas(); !cas) monitor_.fail(std::move(cas).error());
   }
@@ -99,7 +103,7 @@ class UploadSession::Impl {
     auto adding = adding_.lock();
     const size_t index = announce(*adding, path.string(), options);
     note(*adding, can_be_read_again, {.path = path, .bytes = std::nullopt, .name = {}, .options = options});
-    if (auto added = opener_.add(index, path, wants_sha256(options)); !added) {
+    if (auto added = opener_.add(index, path, wants_sha256(options), options.progress); !added) {
       packer_.fail_file(index, std::move(added).error());
     }
     return index;
@@ -110,6 +114,7 @@ class UploadSession::Impl {
     note(*adding, true, {.path = {}, .bytes = bytes, .name = name, .options = options});
     const size_t index = announce(*adding, std::move(name), options);
     monitor_.total_bytes.fetch_add(bytes.size(), std::memory_order_relaxed);
+    session::count_total(options.progress, bytes.size());
     ingest_.add_bytes(index, bytes, wants_sha256(options));
     return index;
   }
@@ -121,7 +126,10 @@ class UploadSession::Impl {
     const size_t index = announce(*adding, std::move(name), options);
     return ingest_.add_stream(index, wants_sha256(options));
   }
-  void count_pushed(size_t n_bytes) { monitor_.total_bytes.fetch_add(n_bytes, std::memory_order_relaxed); }
+  void count_pushed(size_t n_bytes, const std::shared_ptr<FileProgress>& progress) {
+    monitor_.total_bytes.fetch_add(n_bytes, std::memory_order_relaxed);
+    session::count_total(progress, n_bytes);
+  }
   void stream_finished() { --adding_.lock()->n_open_streams; }
 
   Result<UploadReport> commit() {
@@ -137,6 +145,7 @@ class UploadSession::Impl {
   }
 
   void cancel() { monitor_.cancel(); }
+  Progress progress() { return monitor_.snapshot(); }
   Status status() const { return monitor_.status(); }
 
   /// After a commit() that failed: whether the same upload, begun anew, may succeed at once.
@@ -155,6 +164,10 @@ class UploadSession::Impl {
   };
   NewBegin new_begin() { return {client_, options_, std::move(adding_.lock()->sources)}; }
   void add(const Source& source) {
+    if (const auto& progress = source.options.progress) {
+      progress->total_bytes = 0;
+      progress->done_bytes = 0;
+    }
     source.bytes ? add_bytes(source.name, *source.bytes, source.options)
                  : add_file(source.path, source.options);
   }
@@ -175,13 +188,6 @@ class UploadSession::Impl {
     if (adding.can_begin_anew) adding.sources.push_back(std::move(source));
   }
 
-  exec::MemoryBudget::Reservation reserve() {
-    auto memory = shared_.budget().reserve(plan_.reserved, monitor_.stop_token(), options_.session.deadline);
-    if (memory) return std::move(*memory);
-    monitor_.fail(std::move(memory).error());
-    return {};
-  }
-
   size_t announce(Adding& adding, std::string name, const FileOptions& options) {
     monitor_.total_files.fetch_add(1, std::memory_order_relaxed);
     packer_.add_file(adding.n_files, std::move(name), options);
@@ -193,8 +199,8 @@ class UploadSession::Impl {
   Client::Impl& shared_;
   const UploadOptions options_;
   session::Monitor monitor_;
+  session::Room room_;
   const Plan plan_;
-  exec::MemoryBudget::Reservation memory_;
   exec::InFlight in_flight_;
   exec::BufferPool blocks_;
   exec::BufferPool xorbs_;
@@ -213,24 +219,43 @@ UploadSession::~UploadSession() {
   impl_->cancel();
 }
 
+std::shared_ptr<UploadSession::Impl> UploadSession::impl() const {
+  const std::lock_guard lock(mutex_);
+  return impl_;
+}
+
+void UploadSession::replace(std::shared_ptr<Impl> next) {
+  {
+    const std::lock_guard lock(mutex_);
+    std::swap(impl_, next);
+  }
+  next.reset();  // waits for what is under way
+}
+
 size_t UploadSession::add_file(const std::filesystem::path& path, FileOptions options) {
-  return impl_->add_file(path, options);
+  return impl()->add_file(path, options);
 }
 
 size_t UploadSession::add_bytes(std::string name, std::span<const std::byte> bytes, FileOptions options) {
-  return impl_->add_bytes(std::move(name), bytes, options);
+  return impl()->add_bytes(std::move(name), bytes, options);
+}
+
+Progress UploadSession::progress() const {
+  const auto session = impl();
+  return session == nullptr ? Progress() : session->progress();
 }
 
 Result<UploadReport> UploadSession::commit() {
-  auto report = impl_->commit();
-  if (report || !impl_->should_begin_anew()) return report;
+  auto report = impl()->commit();
+  if (report || !impl()->should_begin_anew()) return report;
   // A store that was made anew at the same address. The word of the old one is forgotten by now, so this
   // needs no new rules: it is another session. The old one goes first, because it holds memory.
-  const auto again = impl_->new_begin();
-  impl_.reset();
-  impl_ = std::make_shared<Impl>(again.client, again.options);
-  for (const auto& source : again.sources) impl_->add(source);
-  return impl_->commit();
+  const auto again = impl()->new_begin();
+  replace(nullptr);
+  const auto next = std::make_shared<Impl>(again.client, again.options);
+  replace(next);
+  for (const auto& source : again.sources) next->add(source);
+  return next->commit();
 }
 
 // --- Streams
@@ -238,8 +263,11 @@ Result<UploadReport> UploadSession::commit() {
 class UploadStream::Impl {
  public:
   Impl(std::shared_ptr<UploadSession::Impl> session, std::shared_ptr<session::Ingest::Stream> stream,
-       std::string name)
-      : session_(std::move(session)), stream_(std::move(stream)), name_(std::move(name)) {}
+       std::string name, std::shared_ptr<FileProgress> progress)
+      : session_(std::move(session)),
+        stream_(std::move(stream)),
+        name_(std::move(name)),
+        progress_(std::move(progress)) {}
   ~Impl() {
     if (finished_) return;
     end(fail(ErrorCode::kCancelled, fmt::format("{}: the stream was dropped before it was finished", name_)));
@@ -247,7 +275,7 @@ class UploadStream::Impl {
 
   Status write(std::span<const std::byte> bytes) {
     if (finished_) return fail_finished();
-    session_->count_pushed(bytes.size());
+    session_->count_pushed(bytes.size(), progress_);
     auto status = stream_->write(bytes);
     return status ? status : explain(std::move(status));
   }
@@ -276,6 +304,7 @@ class UploadStream::Impl {
   std::shared_ptr<UploadSession::Impl> session_;
   std::shared_ptr<session::Ingest::Stream> stream_;
   const std::string name_;
+  const std::shared_ptr<FileProgress> progress_;
   bool finished_ = false;
 };
 
@@ -291,8 +320,10 @@ Status UploadStream::finish() {
 }
 
 UploadStream UploadSession::add_stream(std::string name, FileOptions options) {
-  auto stream = impl_->add_stream(name, options);
-  return UploadStream(std::make_shared<UploadStream::Impl>(impl_, std::move(stream), std::move(name)));
+  const auto session = impl();
+  auto stream = session->add_stream(name, options);
+  return UploadStream(std::make_shared<UploadStream::Impl>(session, std::move(stream), std::move(name),
+                                                           std::move(options.progress)));
 }
 
 }  // namespace xet

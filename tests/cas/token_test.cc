@@ -238,7 +238,7 @@ TEST(HttpToken, TheHubsStatusDecides) {
                                                        {404, 1, ErrorCode::kNotFound},
                                                        {429, 2, ErrorCode::kUnavailable},
                                                        {500, 2, ErrorCode::kUnavailable},
-                                                       {200, 2, ErrorCode::kCorruption}}) {
+                                                       {200, 2, ErrorCode::kUnavailable}}) {
     HttpFixture http([&, now = status](const SentRequest&) { return reply(now, "{}"); },
                      [](auto& options) {
                        options.retry.max_retries = 1;

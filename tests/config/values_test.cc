@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "support/matchers.h"
+
 namespace xet::config {
 namespace {
 
@@ -12,7 +14,14 @@ TEST(SettingValues, CountsAreDigitsAlone) {
   EXPECT_EQ(parse_count("+17"), 17U);
   EXPECT_EQ(parse_count("18446744073709551615"), UINT64_MAX);
   for (const char* bad : {"", "+", "-1", " 1", "1 ", "1k", "1.0", "18446744073709551616", "0x10"})
-    EXPECT_EQ(parse_count(bad), std::nullopt) << bad;
+    EXPECT_THAT(parse_count(bad), testing::FailsWith(ErrorCode::kInvalidArgument)) << bad;
+}
+
+TEST(SettingValues, NumbersAreFinite) {
+  EXPECT_EQ(parse_number("+1.5e3"), 1500.0);
+  EXPECT_EQ(parse_number("-.5"), -0.5);
+  for (const char* bad : {"", " 1", "inf", "-infinity", "nan", "1e400", "1_0", "0x1", "+-1"})
+    EXPECT_THAT(parse_number(bad), testing::FailsWith(ErrorCode::kInvalidArgument)) << bad;
 }
 
 TEST(SettingValues, BooleansAreTenWords) {
@@ -20,7 +29,8 @@ TEST(SettingValues, BooleansAreTenWords) {
     EXPECT_EQ(parse_bool(yes), true) << yes;
   for (const char* no : {"0", "false", "no", "n", "off", "OFF", "\tno\n"})
     EXPECT_EQ(parse_bool(no), false) << no;
-  for (const char* bad : {"", "2", "tru", "yes please"}) EXPECT_EQ(parse_bool(bad), std::nullopt) << bad;
+  for (const char* bad : {"", "2", "tru", "yes please"})
+    EXPECT_THAT(parse_bool(bad), testing::FailsWith(ErrorCode::kInvalidArgument)) << bad;
 }
 
 TEST(SettingValues, BytesHaveDecimalAndBinaryUnits) {
@@ -34,7 +44,7 @@ TEST(SettingValues, BytesHaveDecimalAndBinaryUnits) {
   EXPECT_EQ(parse_bytes("1e30"), UINT64_MAX);
   EXPECT_EQ(parse_bytes("2pb"), 2'000'000'000'000'000U);
   for (const char* bad : {"", "64m", "mb", "1 kb kb", "inf", "nan", "1..2"})
-    EXPECT_EQ(parse_bytes(bad), std::nullopt) << bad;
+    EXPECT_THAT(parse_bytes(bad), testing::FailsWith(ErrorCode::kInvalidArgument)) << bad;
 }
 
 TEST(SettingValues, DurationsAreNumbersWithUnits) {
@@ -43,13 +53,16 @@ TEST(SettingValues, DurationsAreNumbersWithUnits) {
   EXPECT_EQ(parse_duration("2m 30s"), 150s);
   EXPECT_EQ(parse_duration("1.5s"), 1500ms);
   EXPECT_EQ(parse_duration("250ms"), 250ms);
-  EXPECT_EQ(parse_duration("0"), 0ms);
+  EXPECT_EQ(parse_duration("0"), 0ns);
   EXPECT_EQ(parse_duration("1 h"), 1h);
   EXPECT_EQ(parse_duration("1M"), std::chrono::milliseconds(2'630'016'000));
   EXPECT_EQ(parse_duration("3 days"), 72h);
-  EXPECT_EQ(parse_duration("1us"), 1ms);  // a wait that was asked for stays one
-  for (const char* bad : {"", "10", "s", "1x", "1s 2", "-1s", "1S"})
-    EXPECT_EQ(parse_duration(bad), std::nullopt) << bad;
+  EXPECT_EQ(parse_duration("1.5us"), 1500ns);
+  EXPECT_EQ(parse_duration("1.00000000005m"), 60s + 3ns);
+  EXPECT_EQ(parse_duration("1000y"), std::chrono::nanoseconds::max());
+  for (const char* bad : {"", "10", "s", "1x", "1s 2", "-1s", "+1s", "1S", "0.1ns", "99999999999999999999s",
+                          "1e3s", "584942417356y"})
+    EXPECT_THAT(parse_duration(bad), testing::FailsWith(ErrorCode::kInvalidArgument)) << bad;
 }
 
 }  // namespace
