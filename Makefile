@@ -26,6 +26,8 @@ CXX_FILES = $(shell git ls-files -co --exclude-standard -- '*.cc' '*.h')
 SHELL_FILES = $(shell git ls-files -co --exclude-standard -- '*.sh') .ci/run
 
 configure = cmake --preset $(1) --log-level=WARNING
+# Everything there is to look at; nanobind comes from the environment.
+TIDY_OPTIONS = -DXET_BENCH=ON -DXET_PYTHON=ON -DPython_EXECUTABLE=$(CURDIR)/$(VENV)/bin/python
 compile = $(call configure,$(1)) && cmake --build --preset $(1) -j $(JOBS)
 run_tests = ctest --preset $(1) -j $(JOBS) $(CTEST_FLAGS)
 
@@ -43,11 +45,17 @@ demo: setup ## serve a store, upload a real model and an edited copy, fetch both
 	@$(PYTHON) tools/demo.py --xet build/release/bin/xet
 
 .PHONY: test
-test: setup test-venv ## all tests, optimised and again under ASan and UBSan, fuzz corpora included
+test: setup test-venv ## all tests, optimised and again under ASan and UBSan, fuzz corpora and the Python module included
 	$(call compile,release)
 	$(call compile,dev)
 	$(call run_tests,release)
 	$(call run_tests,dev)
+	@$(PYTHON) tests/python/run.py
+
+.PHONY: test-python
+test-python: setup ## the Python module and huggingface_hub, against ours and the genuine one (part of `make test`)
+	$(call compile,release) --target xet
+	@$(PYTHON) tests/python/run.py $(PYTHON_TEST_FLAGS)
 
 .PHONY: tsan
 tsan: setup ## the tests labelled `concurrency` under ThreadSanitizer
@@ -83,13 +91,13 @@ lint: lint-setup ## format, clang-tidy on recently changed files, shellcheck, ru
 	@echo "shellcheck"; shellcheck --external-sources $(SHELL_FILES)
 	@echo "ruff"; $(VENV)/bin/ruff check --quiet . && $(VENV)/bin/ruff format --quiet --check .
 	@echo "layers"; $(PYTHON) tools/check_layers.py
-	@$(call configure,tidy) -DXET_BENCH=ON
+	@$(call configure,tidy) $(TIDY_OPTIONS)
 	@echo "clang-tidy, files changed since $(LINT_SINCE)"; \
 	  $(PYTHON) tools/tidy.py --build-dir build/tidy --jobs $(JOBS) --since $(LINT_SINCE) --budget $(LINT_BUDGET)
 
 .PHONY: tidy
 tidy: lint-setup ## clang-tidy on every file, without a time limit
-	@$(call configure,tidy) -DXET_BENCH=ON
+	@$(call configure,tidy) $(TIDY_OPTIONS)
 	@$(PYTHON) tools/tidy.py --build-dir build/tidy --jobs $(JOBS)
 
 .PHONY: format
@@ -102,14 +110,19 @@ format: lint-setup ## rewrite C++ and Python files in the project's format
 install: build ## into PREFIX (default /usr/local)
 	cmake --install build/release --prefix $(PREFIX)
 
+.PHONY: wheel
+wheel: ## the wheels of hf_xet into dist/, built and tried with every CPython there is (WHEEL_FLAGS are passed on)
+	@tools/setup.sh build wheel
+	@$(PYTHON) tools/wheel.py $(WHEEL_FLAGS)
+
 .PHONY: newcomer
 newcomer: ## prove the README: `make demo` and `make test` in a fresh Debian 12 root (as root)
 	@tools/setup.sh newcomer
 	@tools/newcomer.sh
 
 .PHONY: clean
-clean: ## remove build/ and .venv/
-	rm -rf build $(VENV)
+clean: ## remove build/, dist/ and .venv/
+	rm -rf build dist $(VENV)
 
 .PHONY: help
 help: ## this list

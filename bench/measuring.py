@@ -139,13 +139,11 @@ class Ours:
         return self.work / "out" / path.relative_to("/")
 
 
-class Theirs:
-    """Timed within its interpreter, after the import; the peak memory is that of the process."""
+class InPython:
+    """A Python module, timed within its interpreter after the import; the peak memory is that of the process."""
 
-    name = PEER
-
-    def __init__(self, python: Path, work: Path) -> None:
-        self.python, self.work = python, work / "theirs"
+    def __init__(self, name: str, python: Path, work: Path) -> None:
+        self.name, self.python, self.work = name, python, work / f"module-{name}"
         self.url = ""
         self.infos: list = []
 
@@ -170,19 +168,27 @@ class Theirs:
         found, measured = self._run("hash_files", paths=list(map(str, data.paths)))
         return [file_hash for file_hash, _ in found], measured
 
-    def upload(self, data: DataSet) -> Measured:
-        self.infos, measured = self._run("upload", endpoint=self._endpoint(), paths=list(map(str, data.paths)))
+    def upload(self, data: DataSet, call: str = "upload") -> Measured:
+        self.infos, measured = self._run(call, endpoint=self._endpoint(), paths=list(map(str, data.paths)))
         return measured
 
-    def download(self, data: DataSet) -> Measured:
+    def download(self, data: DataSet, call: str = "download") -> Measured:
         files = [[*info, str(self.work / "out" / str(i))] for i, info in enumerate(self.infos)]
-        return self._run("download", endpoint=self._endpoint(), files=files)[1]
+        return self._run(call, endpoint=self._endpoint(), files=files)[1]
+
+    def import_s(self) -> float:
+        """One import in an interpreter of its own."""
+        timed = "import time; t = time.perf_counter(); import hf_xet; print(time.perf_counter() - t)"
+        out, _, _ = run_child(
+            [str(self.python), "-c", timed], env=os.environ | {"HF_XET_CACHE": str(self.work / "cache")}
+        )
+        return float(out)
 
     def downloaded(self, _path: Path, index: int) -> Path:
         return self.work / "out" / str(index)
 
 
-Side = Ours | Theirs
+Side = Ours | InPython
 
 
 def check_same(side: Side, data: DataSet) -> None:

@@ -19,7 +19,7 @@ Results = dict[tuple[str, str, str], Series]
 class Servers:
     """Makes the servers, each time with an empty store in the same place."""
 
-    def __init__(self, names: list[str], stores: Path, xet: Path, local_cas_server: Path) -> None:
+    def __init__(self, names: list[str], stores: Path, xet: Path, local_cas_server: Path | None) -> None:
         self.names = names
         self._stores, self._xet, self._genuine = stores, xet, local_cas_server
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from measuring import DataSet, Theirs, give_up, header, row
+from measuring import DataSet, InPython, give_up, header, row
 from peer_http import MEMORY, Servers
 from proxy import CountingProxy
 from servers import Server, free_port
@@ -134,7 +134,7 @@ def wrk(work: Path, server: Server, requests: list[str], connections: int, secon
     return result
 
 
-def record(work: Path, servers: Servers, theirs: Theirs, data: DataSet) -> Path:
+def record(work: Path, servers: Servers, theirs: InPython, data: DataSet) -> Path:
     """The bodies that a client uploads: xorbs, by POST because its URL names them, and a shard."""
     bodies = work / "bodies"
     bodies.mkdir()
@@ -279,7 +279,7 @@ def measure_plans(
 
 
 def run(
-    work: Path, stores: Path, servers: Servers, theirs: Theirs, data: dict[str, DataSet], repeats: int, seconds: int
+    work: Path, stores: Path, servers: Servers, theirs: InPython, data: dict[str, DataSet], repeats: int, seconds: int
 ) -> None:
     for name in ("random", "bf16"):
         bodies = record(work, servers, theirs, data[name])

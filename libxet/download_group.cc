@@ -124,7 +124,7 @@ class FileDownloadGroup::Impl final : public detail::Cancellable, public std::en
   }
 
   Result<DownloadGroupReport> result() const {
-    if (const auto error = state_.error()) return tl::unexpected(*error);
+    XET_TRY_STATUS(state_.outcome());
     return *report_.lock();
   }
 
@@ -156,6 +156,20 @@ class FileDownloadGroup::Impl final : public detail::Cancellable, public std::en
     return out;
   }
 
+  /// Threads, memory and connections; what the group tells of itself stays. Only when it is over.
+  void let_go() {
+    {
+      const auto nobody_adds = tasks_.lock();
+    }  // who had begun to is through now, and others are refused
+    auto ended = *session_.lock();
+    if (ended == nullptr) return;
+    {
+      auto last = last_.lock();
+      if (!last->has_value()) *last = ended->progress();
+    }
+    session_.lock()->reset();
+  }
+
  private:
   DownloadOptions download_options() const {
     DownloadOptions out;
@@ -166,9 +180,10 @@ class FileDownloadGroup::Impl final : public detail::Cancellable, public std::en
 
   /// On the thread of the state.
   Status finish() {
-    const auto session = *session_.lock();
-    (void)session->wait();  // each file has told its task
-    *last_.lock() = session->progress();
+    if (auto running = *session_.lock()) {  // a report that aborts takes it away
+      (void)running->wait();                // each file has told its task
+      *last_.lock() = running->progress();
+    }
     poller_.stop();
     settle();
     DownloadGroupReport report;
@@ -196,13 +211,6 @@ class FileDownloadGroup::Impl final : public detail::Cancellable, public std::en
     auto tasks = tasks_.lock();
     for (const auto& task : *tasks)
       task->outcome.set(tl::unexpected(Error{ErrorCode::kCancelled, "the downloads were aborted"}));
-  }
-
-  /// Threads, memory and connections; what the group tells of itself stays.
-  void let_go() {
-    std::shared_ptr<DownloadSession> session;
-    session.swap(*session_.lock());
-    if (session != nullptr && !last_.lock()->has_value()) *last_.lock() = session->progress();
   }
 
   const std::shared_ptr<detail::SessionCore> core_;
@@ -253,7 +261,7 @@ std::vector<ItemProgress> FileDownloadGroup::items() const {
 Result<std::shared_ptr<FileDownloadGroup>> Session::new_file_download_group(const ConnectOptions& from,
                                                                             ProgressReports reports,
                                                                             std::stop_token stop) {
-  XET_TRY(const auto client, core_->connect(from, std::move(stop)));
+  XET_TRY(const auto client, core_->connect(from, stop));
   const auto impl = detail::make_group<FileDownloadGroup::Impl>(core_, client, std::move(reports));
   core_->add(impl);
   return std::make_shared<FileDownloadGroup>(impl);

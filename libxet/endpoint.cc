@@ -33,7 +33,7 @@ Result<std::unique_ptr<cas::Cas>> open_cas(std::string_view endpoint, const Clie
   if (!endpoint.starts_with(kLocal)) {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("endpoint '{}' is not one that this version can open; it opens local:DIR, "
-                            "http://HOST and https://HOST",
+                            "memory://, http://HOST and https://HOST",
                             endpoint));
   }
   std::string_view directory = endpoint.substr(kLocal.size());

@@ -1,9 +1,11 @@
 #include "libxet/group_state.h"
 
+#include <system_error>
 #include <utility>
 
 #include "base/clock.h"
 #include "base/try.h"
+#include "libxet/limit.h"
 
 namespace xet::detail {
 
@@ -27,16 +29,31 @@ Status GroupState::check_running() const {
 }
 
 Status GroupState::begin(std::function<Status()> work) {
-  auto worker = worker_.lock();
-  {
-    auto status = status_.lock();
-    XET_TRY_STATUS(refusal(*status));
-    status->state = TaskState::kFinalizing;
-  }
-  *worker = std::thread([this, work = std::move(work)] {
+  auto status = status_.lock();
+  XET_TRY_STATUS(refusal(*status));
+  auto started = start([this, work = std::move(work)] {
     auto result = work();
     result ? end(TaskState::kCompleted, {}) : end(TaskState::kFailed, std::move(result).error());
   });
+  if (started) status->state = TaskState::kFinalizing;
+  return started;
+}
+
+/// With the status held, and running: there is no thread yet that somebody could be waiting for with
+/// `worker_` held.
+Status GroupState::start(std::function<void()> work) {
+  try {
+    *worker_.lock() = std::thread(std::move(work));
+  } catch (const std::system_error& error) {
+    return xet::fail(ErrorCode::kIo, std::string("no thread to finish with: ") + error.what());
+  }
+  return {};
+}
+
+Status GroupState::outcome() const {
+  auto status = status_.lock();
+  if (status->error) return tl::unexpected(*status->error);
+  if (!is_over(*status)) return xet::fail(ErrorCode::kInternal, "not finished yet");
   return {};
 }
 
@@ -49,8 +66,14 @@ bool GroupState::end(TaskState state, std::optional<Error> error) {
   return true;
 }
 
-bool GroupState::fail(Error error) {
-  return end(TaskState::kFailed, std::move(error));
+bool GroupState::fail(Error error, std::function<void()> rest) {
+  auto status = status_.lock();
+  if (status->state != TaskState::kRunning) return false;
+  (void)start(std::move(rest));  // without a thread it waits until the group goes
+  status->state = TaskState::kFailed;
+  status->error = std::move(error);
+  changed_.notify_all();
+  return true;
 }
 
 bool GroupState::cancel() {
@@ -59,8 +82,7 @@ bool GroupState::cancel() {
 
 bool GroupState::wait_for(std::chrono::milliseconds limit) const {
   auto status = status_.lock();
-  return status.wait_until(system_clock(), changed_, system_clock().now() + limit,
-                           [&] { return is_over(*status); });
+  return status.wait_until(system_clock(), changed_, end_of(limit), [&] { return is_over(*status); });
 }
 
 void GroupState::join() {

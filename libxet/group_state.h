@@ -19,13 +19,19 @@ class GroupState {
  public:
   TaskState state() const { return status_.lock()->state; }
   std::optional<Error> error() const { return status_.lock()->error; }
+  bool is_over() const { return is_over(*status_.lock()); }
+  /// Ok when the group has completed; why not, or kInternal before the end.
+  Status outcome() const;
 
   /// Ok while things may be added; otherwise why not.
   Status check_running() const;
-  /// Starts finalizing: `work`, on a thread of its own, says how it ended. Fails like check_running().
+  /// Starts finalizing: `work`, on a thread of its own, says how it ended. Fails like check_running(). Never
+  /// waits for work, so it may be called with locks held that the work takes.
   Status begin(std::function<Status()> work);
+  /// Ends the group instead of its work, and leaves `rest` to the thread that would have done that. False
+  /// when it is over already.
+  bool fail(Error error, std::function<void()> rest);
   /// Ends the group before or instead of its work. False when it is over already.
-  bool fail(Error error);
   bool cancel();
 
   /// Until the group is over; when it was cancelled, that does not wait for the work.
@@ -43,10 +49,11 @@ class GroupState {
   }
   static Status refusal(const Current& current);
   bool end(TaskState state, std::optional<Error> error);
+  Status start(std::function<void()> work);
 
   mutable Sync<Current> status_;
   mutable std::condition_variable changed_;
-  Sync<std::thread> worker_;  // held while joining: several may wait
+  Sync<std::thread> worker_;  // held while joining: several may wait. Set while the state is first left
 };
 
 }  // namespace xet::detail

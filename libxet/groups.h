@@ -15,9 +15,10 @@ template <class Group>
 std::function<bool()> poll(ProgressReports& reports, Group& group) {
   if (!reports.report) return {};
   return [report = std::move(reports.report), &group] {
-    const auto state = group.state().state();
-    if (state != TaskState::kRunning && state != TaskState::kFinalizing) return false;
-    return report(group.progress(), group.items());
+    if (group.state().is_over()) return false;
+    const bool go_on = report(group.progress(), group.items());
+    if (group.state().state() == TaskState::kCancelled) group.let_go();  // it may have been the report
+    return go_on;
   };
 }
 
@@ -29,7 +30,9 @@ std::shared_ptr<Impl> make_group(Args&&... args) {
               delete group;
               return;
             }
-            // Its report dropped it. The thread that reports cannot wait for itself.
+            // Its report dropped it. The thread that reports cannot wait for itself, but there is nothing
+            // more to report.
+            group->cancel();
             std::thread([group] { delete group; }).detach();
           }};
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/sync.h"
+#include "libxet/limit.h"
 #include "xet/result.h"
 
 namespace xet::detail {
@@ -25,8 +26,7 @@ class Pending {
 
   bool wait_for(std::chrono::milliseconds limit) {
     auto state = state_.lock();
-    return state.wait_until(system_clock(), ready_, system_clock().now() + limit,
-                            [&] { return state->has_value(); });
+    return state.wait_until(system_clock(), ready_, end_of(limit), [&] { return state->has_value(); });
   }
 
   std::optional<Result<T>> peek() { return *state_.lock(); }

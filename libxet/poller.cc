@@ -4,12 +4,18 @@
 #include <utility>
 
 #include "base/clock.h"
+#include "libxet/limit.h"
 
 namespace xet::detail {
 
 Poller::Poller(std::function<bool()> tick, std::chrono::milliseconds interval)
     : tick_(std::move(tick)), interval_(std::max(interval, std::chrono::milliseconds(1))) {
-  if (tick_) thread_ = std::thread([this] { run(); });
+  if (!tick_) return;
+  thread_ = std::thread([this] {
+    runs_on_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+    run();
+    runs_on_.store({}, std::memory_order_relaxed);
+  });
 }
 
 Poller::~Poller() {
@@ -34,8 +40,7 @@ void Poller::run() {
   for (;;) {
     {
       auto quit = quit_.lock();
-      if (quit.wait_until(system_clock(), wake_, system_clock().now() + interval_, [&] { return *quit; }))
-        return;
+      if (quit.wait_until(system_clock(), wake_, end_of(interval_), [&] { return *quit; })) return;
     }
     if (!tick_()) return;
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -23,7 +24,9 @@ class Poller {
   void request_stop();
   /// The same, and none is under way either, except when it is `tick` that calls this.
   void stop();
-  bool is_own_thread() const { return std::this_thread::get_id() == thread_.get_id(); }
+  bool is_own_thread() const {
+    return std::this_thread::get_id() == runs_on_.load(std::memory_order_relaxed);
+  }
 
  private:
   void run();
@@ -33,6 +36,9 @@ class Poller {
   Sync<bool> quit_{false};
   std::condition_variable wake_;
   Sync<bool> joined_{false};  // held while joining: several may stop at once
+  // None before and after: the next thread may get the same id. Only the thread that wrote an id finds itself
+  // in it, so relaxed order is enough; `thread_` is not for asking while another one sets or joins it.
+  std::atomic<std::thread::id> runs_on_{};
   std::thread thread_;
 };
 

@@ -1,6 +1,7 @@
 #include "libxet/session_core.h"
 
 #include <algorithm>
+#include <functional>
 #include <random>
 #include <utility>
 
@@ -20,6 +21,18 @@ std::string new_session_id() {
   return cas::make_session_id(std::chrono::system_clock::now(),
                               [&device] { return static_cast<double>(device()) / 4294967296.0; });
 }
+
+/// A connect() under way: the end of the session ends it, and so does the caller.
+class Connecting final : public Cancellable {
+ public:
+  explicit Connecting(const std::stop_token& caller) : on_caller_stop_(caller, [this] { cancel(); }) {}
+  void cancel() override { stop_.request_stop(); }
+  std::stop_token stop_token() const { return stop_.get_token(); }
+
+ private:
+  std::stop_source stop_;
+  std::stop_callback<std::function<void()>> on_caller_stop_;
+};
 
 }  // namespace
 
@@ -68,8 +81,11 @@ SessionOptions SessionCore::options_with(std::stop_token stop) const {
   return out;
 }
 
-Result<std::shared_ptr<Client>> SessionCore::connect(const ConnectOptions& to, std::stop_token stop) {
-  if (is_aborted()) return fail(ErrorCode::kCancelled, "the session was aborted");
+Result<std::shared_ptr<Client>> SessionCore::connect(const ConnectOptions& to, const std::stop_token& stop) {
+  const auto connecting = std::make_shared<Connecting>(stop);
+  add(connecting);
+  const auto refusal = [] { return fail(ErrorCode::kCancelled, "the session was aborted"); };
+  if (is_aborted()) return refusal();
   ClientOptions options;
   options.http = to.http;
   options.http.session_id = id_;
@@ -79,7 +95,7 @@ Result<std::shared_ptr<Client>> SessionCore::connect(const ConnectOptions& to, s
     auto shared = shared_.lock();
     connections.engine = shared->engine.lock();
     if (connections.engine == nullptr) {
-      const size_t memory = std::min<size_t>(std::max(config_.count("reconstruction.download_buffer_limit"),
+      const size_t memory = std::min<size_t>(std::min(config_.count("reconstruction.download_buffer_limit"),
                                                       config_.count("reconstruction.download_buffer_size")),
                                              kMostMemory);
       connections.engine = std::make_shared<session::Engine>(0, memory, system_clock());
@@ -93,7 +109,9 @@ Result<std::shared_ptr<Client>> SessionCore::connect(const ConnectOptions& to, s
     connections.transport = make_transport(config_);
     shared_.lock()->transport = connections.transport;
   }
-  return open_endpoint_on(endpoint, options, std::move(connections), std::move(stop));
+  auto client = open_endpoint_on(endpoint, options, std::move(connections), connecting->stop_token());
+  if (is_aborted()) return refusal();
+  return client;
 }
 
 }  // namespace xet::detail

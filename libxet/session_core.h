@@ -36,7 +36,7 @@ class SessionCore {
   void abort();
 
   /// A client on the session's threads, memory and connections. Blocks when a token has to be asked for.
-  Result<std::shared_ptr<Client>> connect(const ConnectOptions& to, std::stop_token stop);
+  Result<std::shared_ptr<Client>> connect(const ConnectOptions& to, const std::stop_token& stop);
   /// Must be told of everything that is to end with the session.
   void add(const std::weak_ptr<Cancellable>& part);
 

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/try.h"
 #include "libxet/groups.h"
+#include "libxet/limit.h"
 #include "session/monitor.h"
 #include "session/stream_file.h"
 
@@ -43,7 +44,7 @@ class DownloadStream::Impl final : public detail::Cancellable {
     }
     state->consumer_waits = true;
     changed_.notify_all();
-    const bool ready = state.wait_until(system_clock(), changed_, system_clock().now() + limit,
+    const bool ready = state.wait_until(system_clock(), changed_, detail::end_of(limit),
                                         [&] { return !state->pieces.empty() || state->over; });
     state->consumer_waits = false;
     if (!ready) return Wait::kNotYet;
@@ -59,12 +60,13 @@ class DownloadStream::Impl final : public detail::Cancellable {
   }
 
   void cancel() override {
+    std::shared_ptr<Client> unused;  // ends without the lock
     {
       auto state = state_.lock();
       state->pieces.clear();
       state->cancelled = true;
       state->over = true;
-      state->client.reset();
+      unused = std::move(state->client);
       changed_.notify_all();
     }
     stop_.request_stop();
@@ -102,14 +104,15 @@ class DownloadStream::Impl final : public detail::Cancellable {
       changed_.notify_all();
     };
     const auto sink = [&](std::span<const std::byte> bytes) -> Status {
+      if (piece.bytes.size() + bytes.size() > kPieceBytes) flush(true);
       piece.bytes.insert(piece.bytes.end(), bytes.begin(), bytes.end());
-      flush(piece.bytes.size() + bytes.size() > kPieceBytes);
+      flush(false);
       return {};
     };
     const auto delivered =
         session::stream_file(*client->impl(), request_, sink, core_->options_with(stop_.get_token()));
-    if (delivered && !piece.bytes.empty()) flush(true);
-    client.reset();  // its threads may end here, before anybody learns of the end
+    if (!piece.bytes.empty()) flush(true);  // what came before an error is good as far as it was checked
+    client.reset();                         // its threads may end here, before anybody learns of the end
     auto state = state_.lock();
     if (!delivered && !state->cancelled) state->error = delivered.error();
     state->over = true;
@@ -145,8 +148,9 @@ TaskId DownloadStream::id() const {
 
 class DownloadStreamGroup::Impl final : public detail::Cancellable {
  public:
-  Impl(std::shared_ptr<detail::SessionCore> core, std::shared_ptr<Client> client)
-      : core_(std::move(core)), client_(std::move(client)) {}
+  Impl(std::shared_ptr<detail::SessionCore> core, std::shared_ptr<Client> client) : core_(std::move(core)) {
+    state_.lock()->client = std::move(client);
+  }
 
   Result<std::shared_ptr<DownloadStream>> stream(const FileToDownload& file, std::optional<uint64_t> begin,
                                                  std::optional<uint64_t> end) {
@@ -155,7 +159,8 @@ class DownloadStreamGroup::Impl final : public detail::Cancellable {
     if (state->finished)
       return fail(ErrorCode::kInvalidArgument, "the group of streams is already finalized");
     XET_TRY(auto request, plan(file, begin, end));
-    const auto stream = std::make_shared<DownloadStream::Impl>(core_, client_, file.hash, std::move(request));
+    const auto stream =
+        std::make_shared<DownloadStream::Impl>(core_, state->client, file.hash, std::move(request));
     std::erase_if(state->streams, [](const auto& other) { return other.expired(); });
     state->streams.push_back(stream);
     core_->add(std::weak_ptr<detail::Cancellable>(stream));
@@ -163,17 +168,21 @@ class DownloadStreamGroup::Impl final : public detail::Cancellable {
   }
 
   Status finish() {
+    std::shared_ptr<Client> unused;  // ends without the lock
     auto state = state_.lock();
     if (state->aborted) return fail(ErrorCode::kCancelled, "the streams were aborted");
     state->finished = true;
+    unused = std::move(state->client);
     return {};
   }
 
   void cancel() override {
+    std::shared_ptr<Client> unused;  // ends without the lock
     std::vector<std::weak_ptr<DownloadStream::Impl>> streams;
     {
       auto state = state_.lock();
       state->aborted = true;
+      unused = std::move(state->client);
       streams.swap(state->streams);
     }
     for (const auto& stream : streams) {
@@ -183,6 +192,7 @@ class DownloadStreamGroup::Impl final : public detail::Cancellable {
 
  private:
   struct State {
+    std::shared_ptr<Client> client;  // while there may be more streams; each has it too, until its end
     bool finished = false;
     bool aborted = false;
     std::vector<std::weak_ptr<DownloadStream::Impl>> streams;
@@ -217,7 +227,6 @@ class DownloadStreamGroup::Impl final : public detail::Cancellable {
   }
 
   const std::shared_ptr<detail::SessionCore> core_;
-  const std::shared_ptr<Client> client_;
   Sync<State> state_;
 };
 
@@ -237,7 +246,7 @@ void DownloadStreamGroup::abort() {
 
 Result<std::shared_ptr<DownloadStreamGroup>> Session::new_download_stream_group(const ConnectOptions& from,
                                                                                 std::stop_token stop) {
-  XET_TRY(auto client, core_->connect(from, std::move(stop)));
+  XET_TRY(auto client, core_->connect(from, stop));
   const auto impl = std::make_shared<DownloadStreamGroup::Impl>(core_, std::move(client));
   core_->add(std::weak_ptr<detail::Cancellable>(impl));
   return std::make_shared<DownloadStreamGroup>(impl);

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
-#include <deque>
-#include <mutex>
+#include <algorithm>
 #include <utility>
 
 #include "base/try.h"
@@ -28,7 +27,9 @@ class UploadTask {
   ItemProgress now() const {
     // what is done first: the total is raised before
     const uint64_t done = progress->done_bytes.load(std::memory_order_acquire);
-    return {id, name_given.value_or(""), progress->total_bytes.load(std::memory_order_relaxed), done};
+    const uint64_t total = progress->total_bytes.load(std::memory_order_relaxed);
+    return {id, name_given.value_or(""), total,
+            std::min(done, total)};  // both fall when an upload begins anew
   }
 
   const TaskId id;
@@ -47,13 +48,18 @@ Error aborted() {
   return {ErrorCode::kCancelled, "the commit was aborted"};
 }
 
+/// `bytes`, if any, live as long as the session that reads them: who else holds it, and for how long, is not
+/// for the commit to know.
 xet::FileOptions options_for(const std::shared_ptr<UploadTask>& task,
-                             const UploadCommit::FileOptions& options) {
+                             const UploadCommit::FileOptions& options,
+                             std::shared_ptr<const std::vector<std::byte>> bytes = nullptr) {
   xet::FileOptions out;
   out.sha256 = options.sha256;
   out.provided_sha256 = options.provided_sha256;
   out.progress = task->progress;
-  out.on_read = [task](const Result<FileReport>& report) { task->outcome.set(report); };
+  out.on_read = [task, kept = std::move(bytes)](const Result<FileReport>& report) {
+    task->outcome.set(report);
+  };
   return out;
 }
 
@@ -64,28 +70,38 @@ xet::FileOptions options_for(const std::shared_ptr<UploadTask>& task,
 class StreamUpload::Impl {
  public:
   Impl(std::shared_ptr<UploadTask> task, UploadStream stream)
-      : task_(std::move(task)), stream_(std::move(stream)) {}
+      : task_(std::move(task)), stream_(std::make_shared<UploadStream>(std::move(stream))) {}
 
   const std::shared_ptr<UploadTask>& task() const { return task_; }
-  bool is_finished() const { return phase_.load(std::memory_order_acquire) == Phase::kFinished; }
+  bool is_finished() const {
+    const auto phase = phase_.load(std::memory_order_acquire);
+    return phase == Phase::kFinishing || phase == Phase::kFinished;
+  }
+  /// finish() has returned, or is about to.
+  bool is_through() const { return phase_.load(std::memory_order_acquire) == Phase::kFinished; }
 
   Status write(std::span<const std::byte> bytes) {
-    auto stream = stream_.lock();  // concurrent writers take turns
-    XET_TRY_STATUS(check_open());
-    return (*stream)->write(bytes);
+    const auto turn = turns_.lock();  // concurrent writers take them
+    XET_TRY(const auto stream, open_stream());
+    return stream->write(bytes);
   }
 
   Status finish() {
-    auto stream = stream_.lock();
-    XET_TRY_STATUS(check_open());
+    const auto turn = turns_.lock();
+    XET_TRY(const auto stream, open_stream());
+    auto open = Phase::kOpen;
+    if (!phase_.compare_exchange_strong(open, Phase::kFinishing))
+      return fail(ErrorCode::kCancelled, "the stream was aborted");
+    auto status = stream->finish();
     phase_.store(Phase::kFinished, std::memory_order_release);
-    return (*stream)->finish();
+    return status;
   }
 
   void abort() {
     auto open = Phase::kOpen;
     if (!phase_.compare_exchange_strong(open, Phase::kAborted)) return;
     // What was written stays with the commit, which can only be aborted now.
+    if (const auto stream = *stream_.lock()) stream->cancel();
     task_->outcome.set(tl::unexpected(Error{ErrorCode::kCancelled, "the stream was aborted"}));
   }
 
@@ -93,16 +109,20 @@ class StreamUpload::Impl {
   void release() {
     auto open = Phase::kOpen;
     phase_.compare_exchange_strong(open, Phase::kAborted);
-    stream_.lock()->reset();
+    std::shared_ptr<UploadStream> released;
+    released.swap(*stream_.lock());
+    const auto turn = turns_.lock();  // a write under way, which the end of the commit ends, holds it too
   }
 
  private:
-  enum class Phase : uint8_t { kOpen, kFinished, kAborted };
+  enum class Phase : uint8_t { kOpen, kFinishing, kFinished, kAborted };
 
-  Status check_open() const {
+  Result<std::shared_ptr<UploadStream>> open_stream() {
     switch (phase_.load(std::memory_order_acquire)) {
       case Phase::kOpen:
-        return {};
+        if (auto stream = *stream_.lock()) return stream;
+        break;
+      case Phase::kFinishing:
       case Phase::kFinished:
         return fail(ErrorCode::kAlreadyDone, "already finished");
       case Phase::kAborted:
@@ -113,7 +133,9 @@ class StreamUpload::Impl {
 
   const std::shared_ptr<UploadTask> task_;
   std::atomic<Phase> phase_{Phase::kOpen};  // set before the stream is let go; read to refuse early
-  Sync<std::optional<UploadStream>> stream_;
+  struct Turn {};
+  Sync<Turn> turns_;
+  Sync<std::shared_ptr<UploadStream>> stream_;  // also held by a write under way
 };
 
 StreamUpload::StreamUpload(std::shared_ptr<Impl> impl, std::shared_ptr<void> commit)
@@ -218,8 +240,8 @@ class UploadCommit::Impl final : public detail::Cancellable, public std::enable_
     XET_TRY_STATUS(state_.check_running());
     const auto task = std::make_shared<UploadTask>(std::move(name));
     parts->tasks.push_back(task);
-    parts->bytes.push_back(std::move(bytes));
-    session()->add_bytes(task->name_given.value_or(""), parts->bytes.back(), options_for(task, options));
+    const auto kept = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
+    session()->add_bytes(task->name_given.value_or(""), *kept, options_for(task, options, kept));
     return std::make_shared<FileUpload>(task, shared_from_this());
   }
 
@@ -237,19 +259,21 @@ class UploadCommit::Impl final : public detail::Cancellable, public std::enable_
   Status begin_finish() {
     auto parts = parts_.lock();  // nothing is added meanwhile
     XET_TRY_STATUS(state_.check_running());
-    for (const auto& stream : parts->streams) {
-      if (stream->is_finished()) continue;
-      Error error{ErrorCode::kInternal, "stream upload not finished before commit"};
-      state_.fail(error);
+    const bool can = std::all_of(parts->streams.begin(), parts->streams.end(),
+                                 [](const auto& stream) { return stream->is_through(); });
+    if (can) return state_.begin([this] { return finish(); });
+    const Error error{ErrorCode::kInternal, "stream upload not finished before commit"};
+    poller_.request_stop();
+    const bool is_first = state_.fail(error, [this, error] {
       stop_.request_stop();
-      poller_.request_stop();
-      return tl::unexpected(std::move(error));
-    }
-    return state_.begin([this] { return finish(); });
+      settle(error);
+      let_go();
+    });
+    return is_first ? tl::unexpected(error) : state_.check_running();
   }
 
   Result<CommitReport> result() const {
-    if (const auto error = state_.error()) return tl::unexpected(*error);
+    XET_TRY_STATUS(state_.outcome());
     return *report_.lock();
   }
 
@@ -281,11 +305,24 @@ class UploadCommit::Impl final : public detail::Cancellable, public std::enable_
     return out;
   }
 
+  /// Threads, memory and connections; what the commit tells of itself stays. Only when it is over.
+  void let_go() {
+    std::vector<std::shared_ptr<StreamUpload::Impl>> streams;
+    streams.swap(parts_.lock()->streams);
+    for (const auto& stream : streams) stream->release();
+    auto ended = session();
+    if (ended == nullptr) return;
+    {
+      auto last = last_.lock();
+      if (!last->has_value()) *last = ended->progress();
+    }
+    session_.lock()->reset();
+  }
+
  private:
   struct Parts {
     std::vector<std::shared_ptr<UploadTask>> tasks;
     std::vector<std::shared_ptr<StreamUpload::Impl>> streams;
-    std::deque<std::vector<std::byte>> bytes;  // stay where they are until the session is gone
   };
 
   UploadOptions upload_options() const {
@@ -299,8 +336,11 @@ class UploadCommit::Impl final : public detail::Cancellable, public std::enable_
 
   /// On the thread of the state.
   Status finish() {
-    auto report = session()->commit();
-    *last_.lock() = session()->progress();
+    auto running = session();  // a report that aborts takes it away
+    if (running == nullptr) return tl::unexpected(aborted());
+    auto report = running->commit();
+    *last_.lock() = running->progress();
+    running.reset();
     poller_.stop();
     if (report) {
       CommitReport out;
@@ -323,21 +363,6 @@ class UploadCommit::Impl final : public detail::Cancellable, public std::enable_
   void settle(const Error& error) {
     auto parts = parts_.lock();
     for (const auto& task : parts->tasks) task->outcome.set(tl::unexpected(error));
-  }
-
-  /// Threads, memory and connections; what the commit tells of itself stays.
-  void let_go() {
-    std::vector<std::shared_ptr<StreamUpload::Impl>> streams;
-    std::deque<std::vector<std::byte>> bytes;
-    {
-      auto parts = parts_.lock();
-      streams.swap(parts->streams);
-      bytes.swap(parts->bytes);
-    }
-    for (const auto& stream : streams) stream->release();
-    std::shared_ptr<UploadSession> session;
-    session.swap(*session_.lock());
-    if (session != nullptr && !last_.lock()->has_value()) *last_.lock() = session->progress();
   }
 
   const std::shared_ptr<detail::SessionCore> core_;
@@ -397,7 +422,7 @@ std::vector<ItemProgress> UploadCommit::items() const {
 Result<std::shared_ptr<UploadCommit>> Session::new_upload_commit(const ConnectOptions& to,
                                                                  ProgressReports reports,
                                                                  std::stop_token stop) {
-  XET_TRY(const auto client, core_->connect(to, std::move(stop)));
+  XET_TRY(const auto client, core_->connect(to, stop));
   const auto impl = detail::make_group<UploadCommit::Impl>(core_, client, std::move(reports));
   core_->add(impl);
   return std::make_shared<UploadCommit>(impl);

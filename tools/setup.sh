@@ -3,6 +3,7 @@
 #   build     compile, and run the tests        lint       format, clang-tidy, shellcheck
 #   fuzz      libFuzzer targets                 newcomer   a fresh Debian root
 #   interop   the genuine Xet programs          bench      what peers are measured with
+#   wheel     Debian's sources, for the wheel
 # Idempotent, and quick when nothing is missing. SETUP=skip does nothing. Where apt is not to be had, it lists
 # what is missing and fails.
 set -euo pipefail
@@ -32,6 +33,7 @@ libgmock-dev header:gmock/gmock.h
 libbenchmark-dev header:benchmark/benchmark.h
 librust-blake3-dev file:/usr/share/cargo/registry/blake3-*/c/blake3.h
 python3 command:python3
+python3-dev header:python3*/Python.h
 python3-venv module:ensurepip
 ca-certificates file:/etc/ssl/certs/ca-certificates.crt
 LIST
@@ -65,6 +67,13 @@ nginx file:/usr/sbin/nginx
 wrk command:wrk
 LIST
       ;;
+    wheel)
+      cat <<'LIST'
+dpkg-dev command:dpkg-source
+make command:make
+tcl command:tclsh
+LIST
+      ;;
     newcomer)
       cat <<'LIST'
 debootstrap command:debootstrap
@@ -72,7 +81,7 @@ git command:git
 LIST
       ;;
     *)
-      echo "setup: there is no set '$1' (build, lint, fuzz, interop, bench, newcomer)" >&2
+      echo "setup: there is no set '$1' (build, lint, fuzz, interop, bench, wheel, newcomer)" >&2
       exit 2
       ;;
   esac

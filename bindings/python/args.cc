@@ -129,7 +129,7 @@ std::vector<nb::object> to_sequence(nb::handle value) {
   return out;
 }
 
-Pairs to_headers(nb::handle value) {
+Pairs to_pairs(nb::handle value) {
   Pairs out;
   if (value.is_none()) return out;
   if (!PyDict_Check(value.ptr())) raise_not_instance(value, "dict");
@@ -138,12 +138,18 @@ Pairs to_headers(nb::handle value) {
   Py_ssize_t position = 0;
   while (PyDict_Next(value.ptr(), &position, &key, &item) != 0) {
     auto name = to_text(key);
-    auto content = to_text(item);
+    out.emplace_back(std::move(name), to_text(item));
+  }
+  return out;
+}
+
+Pairs to_headers(nb::handle value) {
+  auto out = to_pairs(value);
+  for (const auto& [name, content] : out) {
     if (!is_header_name(name))
       raise_value_error(fmt::format("Invalid header name '{}': invalid HTTP header name", name));
     if (!is_header_value(content))
       raise_value_error(fmt::format("Invalid header value for '{}': failed to parse header value", name));
-    out.emplace_back(std::move(name), std::move(content));
   }
   return out;
 }

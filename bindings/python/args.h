@@ -43,7 +43,8 @@ std::vector<std::byte> to_bytes(nb::handle value);
 /// The elements of a list or tuple (any sequence but text).
 std::vector<nb::object> to_sequence(nb::handle value);
 using Pairs = std::vector<std::pair<std::string, std::string>>;
-Pairs to_headers(nb::handle value);  ///< of a dict or None; ValueError for what cannot stand in a header
+Pairs to_pairs(nb::handle value);    ///< of a dict of text, or None
+Pairs to_headers(nb::handle value);  ///< the same; ValueError for what cannot stand in a header
 /// A path as the file system has it, from text.
 std::filesystem::path to_path(nb::handle value);
 

@@ -100,7 +100,7 @@ Config with_value(const Config& config, const std::string& path, nb::handle valu
   return *std::move(out);
 }
 
-Config with_config(const Config& self, nb::object name_or_dict, nb::object value) {
+Config with_config(const Config& self, const nb::object& name_or_dict, const nb::object& value) {
   if (PyDict_Check(name_or_dict.ptr())) {
     if (!value.is_none()) raise_type_error("with_config(dict) does not accept a second argument");
     Config out = self;
@@ -132,7 +132,7 @@ std::string shown(const Config& config) {
 
 void bind_config(nb::module_& module) {
   nb::class_<ConfigItems>(module, "PyXetConfigIter", nb::is_final())
-      .def("__iter__", [](nb::object self) { return self; })
+      .def("__iter__", [](const nb::object& self) { return self; })
       .def("__next__", [](ConfigItems& self) {
         if (self.next == Config::fields().size()) throw nb::stop_iteration();
         return item(self.config, Config::fields()[self.next++]);
@@ -143,7 +143,7 @@ void bind_config(nb::module_& module) {
       .def("with_config", with_config, "name_or_dict"_a.none(), "value"_a = nb::none())
       .def(
           "get",
-          [](const Config& self, nb::object path) {
+          [](const Config& self, const nb::object& path) {
             const auto value = self.get(to_text(path));
             if (!value) raise_config_error(value.error());
             return value_object(*value);
@@ -151,7 +151,7 @@ void bind_config(nb::module_& module) {
           "path"_a.none())
       .def(
           "__getitem__",
-          [](const Config& self, nb::object path) {
+          [](const Config& self, const nb::object& path) {
             const auto value = self.get(to_text(path));
             if (value) return value_object(*value);
             PyErr_SetObject(PyExc_KeyError, path.ptr());

@@ -67,6 +67,7 @@ DownloadGroupSummary wait_to_finish(const DownloadGroupObject& self) {
 }
 
 void abort(const DownloadGroupObject& self) {
+  if (!self.group.is_in_own_process()) return;
   auto& group = self.group.look();
   const ReleasedGil released;
   group.abort();
@@ -84,6 +85,7 @@ void bind_file(nb::module_& module) {
            })
       .def("cancel",
            [](const FileDownloadObject& self) {
+             if (!self.file.is_in_own_process()) return;
              auto& file = self.file.look();
              const ReleasedGil released;
              file.cancel();
@@ -116,7 +118,7 @@ void bind_downloads(nb::module_& module) {
   nb::class_<DownloadGroupObject>(module, "XetFileDownloadGroup", nb::is_final())
       .def(
           "start_download_file",
-          [](const DownloadGroupObject& self, nb::object file_info, nb::object dest_path) {
+          [](const DownloadGroupObject& self, const nb::object& file_info, const nb::object& dest_path) {
             const auto info = to_file_info(file_info);
             const auto destination = to_path(dest_path);
             auto& group = begin(self.group);
@@ -141,11 +143,11 @@ void bind_downloads(nb::module_& module) {
              if (group.state() != TaskState::kFailed) return state_object(group.state());
              raise_task(*group.error());
            })
-      .def("__enter__", [](nb::object self) { return self; })
+      .def("__enter__", [](const nb::object& self) { return self; })
       .def(
           "__exit__",
-          [](const DownloadGroupObject& self, nb::object exc_type, nb::object /*_exc_val*/,
-             nb::object /*_exc_tb*/) {
+          [](const DownloadGroupObject& self, const nb::object& exc_type, const nb::object& /*_exc_val*/,
+             const nb::object& /*_exc_tb*/) {
             exc_type.is_none() ? (void)wait_to_finish(self) : abort(self);
             return false;
           },

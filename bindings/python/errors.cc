@@ -79,7 +79,7 @@ void bind_errors(nb::module_& module) {
   task_errors = new std::map<PyObject*, PyObject*>();
   for (PyObject* type : {authentication_error, object_not_found_error, PyExc_ConnectionError,
                          PyExc_TimeoutError, PyExc_OSError, PyExc_ValueError}) {
-    const std::string name = nb::cast<std::string>(nb::borrow(type).attr("__name__"));
+    const auto name = nb::cast<std::string>(nb::borrow(type).attr("__name__"));
     const auto bases = nb::make_tuple(nb::borrow(type), nb::borrow(PyExc_RuntimeError));
     (*task_errors)[type] = make_class(fmt::format("hf_xet.{}InTask", name).c_str(), bases.ptr(),
                                       "A file of a group failed with this.");

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "bindings/python/errors.h"
@@ -27,8 +28,8 @@ class Held {
   ~Held() {
     if (object_ == nullptr) return;
     if (pid_ != ::getpid()) {
-      new std::shared_ptr<T>(std::move(object_));
-      new std::shared_ptr<Session>(std::move(session_));
+      new (std::nothrow) std::shared_ptr<T>(std::move(object_));
+      new (std::nothrow) std::shared_ptr<Session>(std::move(session_));
       return;
     }
     // Ends threads, some of which may want the GIL first.
@@ -39,6 +40,8 @@ class Held {
 
   /// For what asks nothing of other threads.
   T& look() const { return *object_; }
+  /// In a forked child there is nothing to end, and nobody who could.
+  bool is_in_own_process() const { return pid_ == ::getpid(); }
   /// For everything else: raises in a forked child.
   T& use() const {
     check_process();

@@ -55,13 +55,13 @@ std::optional<AccessToken> to_token(nb::handle value) {
 }
 
 /// A function that asks Python for a token. What it raises means that there is none.
-std::function<Result<AccessToken>()> to_refresher(nb::object function) {
+std::function<Result<AccessToken>()> to_refresher(const nb::object& function) {
   if (function.is_none()) return {};
   if (PyCallable_Check(function.ptr()) == 0) {
     raise_type_error(
         fmt::format("refresh func: {} is not callable", nb::cast<std::string>(nb::repr(function))));
   }
-  return [shared = share(std::move(function))]() -> Result<AccessToken> {
+  return [shared = share(function)]() -> Result<AccessToken> {
     const AcquiredGil gil;
     if (!gil) return fail(ErrorCode::kCancelled, "the interpreter ends");
     try {
@@ -75,7 +75,7 @@ std::function<Result<AccessToken>()> to_refresher(nb::object function) {
 }
 
 struct Connection {
-  nb::object endpoint, token_info, token_refresher, request_headers;
+  const nb::object &endpoint, token_info, token_refresher, request_headers;
 };
 
 ConnectOptions to_connect(const Connection& connection) {
@@ -147,9 +147,9 @@ auto finish_or_abort(const Held<Group>& held) {
 }
 
 template <class Add>
-std::vector<UploadInfo> upload(const ConnectOptions& to, nb::object progress_updater, size_t n_files,
+std::vector<UploadInfo> upload(const ConnectOptions& to, const nb::object& progress_updater, size_t n_files,
                                Add add) {
-  const auto updater = std::make_shared<Updater>(std::move(progress_updater));
+  const auto updater = std::make_shared<Updater>(progress_updater);
   const auto names = std::make_shared<Sync<std::map<TaskId, std::string>>>();
   ProgressReports reports;
   reports.interval = kUpdateEvery;
@@ -183,9 +183,10 @@ nb::list listed(const std::vector<UploadInfo>& infos) {
   return out;
 }
 
-nb::list upload_files(nb::object file_paths, nb::object endpoint, nb::object token_info,
-                      nb::object token_refresher, nb::object progress_updater, nb::object _repo_type,
-                      nb::object request_headers, nb::object sha256s, nb::object skip_sha256) {
+nb::list upload_files(const nb::object& file_paths, const nb::object& endpoint, const nb::object& token_info,
+                      const nb::object& token_refresher, const nb::object& progress_updater,
+                      const nb::object& _repo_type, const nb::object& request_headers,
+                      const nb::object& sha256s, const nb::object& skip_sha256) {
   const auto paths = to_texts(file_paths);
   const auto to = to_connect({endpoint, token_info, token_refresher, request_headers});
   (void)to_optional_text(_repo_type);
@@ -199,9 +200,11 @@ nb::list upload_files(nb::object file_paths, nb::object endpoint, nb::object tok
   }));
 }
 
-nb::list upload_bytes(nb::object file_contents, nb::object endpoint, nb::object token_info,
-                      nb::object token_refresher, nb::object progress_updater, nb::object _repo_type,
-                      nb::object request_headers, nb::object sha256s, nb::object skip_sha256) {
+nb::list upload_bytes(const nb::object& file_contents, const nb::object& endpoint,
+                      const nb::object& token_info, const nb::object& token_refresher,
+                      const nb::object& progress_updater, const nb::object& _repo_type,
+                      const nb::object& request_headers, const nb::object& sha256s,
+                      const nb::object& skip_sha256) {
   std::vector<std::vector<std::byte>> contents;
   for (const auto& item : to_sequence(file_contents)) contents.push_back(to_bytes(item));
   const auto to = to_connect({endpoint, token_info, token_refresher, request_headers});
@@ -221,7 +224,7 @@ nb::list upload_bytes(nb::object file_contents, nb::object endpoint, nb::object 
 std::vector<std::shared_ptr<Updater>> to_updaters(nb::handle value) {
   std::vector<std::shared_ptr<Updater>> out;
   if (value.is_none()) return out;
-  for (auto& function : to_sequence(value)) out.push_back(std::make_shared<Updater>(std::move(function)));
+  for (auto& function : to_sequence(value)) out.push_back(std::make_shared<Updater>(function));
   return out;
 }
 
@@ -233,8 +236,9 @@ void tell_one(Updater& updater, const ItemProgress& item, const std::map<TaskId,
   if (updater) updater.tell(progress, {item}, names);
 }
 
-nb::list download_files(nb::object files, nb::object endpoint, nb::object token_info,
-                        nb::object token_refresher, nb::object progress_updater, nb::object request_headers) {
+nb::list download_files(const nb::object& files, const nb::object& endpoint, const nb::object& token_info,
+                        const nb::object& token_refresher, const nb::object& progress_updater,
+                        const nb::object& request_headers) {
   std::vector<DownloadInfo> infos;
   for (const auto& file : to_sequence(files)) {
     const auto* info = instance_of<DownloadInfo>(file);
@@ -283,7 +287,7 @@ nb::list download_files(nb::object files, nb::object endpoint, nb::object token_
   return out;
 }
 
-nb::list hash_files(nb::object file_paths) {
+nb::list hash_files(const nb::object& file_paths) {
   std::vector<std::filesystem::path> paths;
   for (const auto& item : to_sequence(file_paths)) paths.push_back(to_path(item));
   std::stop_source stop;
@@ -332,13 +336,15 @@ void bind_types(nb::module_& module) {
   nb::class_<DownloadInfo>(module, "PyXetDownloadInfo")
       .def(
           "__init__",
-          [](DownloadInfo* self, nb::object destination_path, nb::object hash, nb::object file_size) {
+          [](DownloadInfo* self, const nb::object& destination_path, const nb::object& hash,
+             const nb::object& file_size) {
             new (self) DownloadInfo{to_text(destination_path), to_text(hash), to_optional_count(file_size)};
           },
           "destination_path"_a.none(), "hash"_a.none(), "file_size"_a = nb::none())
       .def_prop_rw(
           "destination_path", [](const DownloadInfo& self) { return text(self.destination); },
-          [](DownloadInfo& self, nb::object path) { self.destination = to_text(path); }, nb::arg().none())
+          [](DownloadInfo& self, const nb::object& path) { self.destination = to_text(path); },
+          nb::arg().none())
       .def_prop_ro("hash", [](const DownloadInfo& self) { return text(self.hash); })
       .def_prop_ro(
           "file_size",
@@ -357,13 +363,14 @@ void bind_types(nb::module_& module) {
   nb::class_<PointerFile, DownloadInfo>(module, "PyPointerFile", nb::is_final())
       .def(
           "__init__",
-          [](PointerFile* self, nb::object path, nb::object hash, nb::object filesize) {
+          [](PointerFile* self, const nb::object& path, const nb::object& hash, const nb::object& filesize) {
             new (self) PointerFile{{to_text(path), to_text(hash), to_count(filesize)}};
           },
           "path"_a.none(), "hash"_a.none(), "filesize"_a.none())
       .def_prop_rw(
           "path", [](const PointerFile& self) { return text(self.destination); },
-          [](PointerFile& self, nb::object path) { self.destination = to_text(path); }, nb::arg().none())
+          [](PointerFile& self, const nb::object& path) { self.destination = to_text(path); },
+          nb::arg().none())
       .def_prop_ro("filesize", [](const PointerFile& self) { return self.size.value_or(0); })
       .def("__repr__",
            [](const PointerFile& self) {
@@ -374,7 +381,7 @@ void bind_types(nb::module_& module) {
   nb::class_<UploadInfo>(module, "PyXetUploadInfo", nb::is_final())
       .def(
           "__init__",
-          [](UploadInfo* self, nb::object hash, nb::object file_size) {
+          [](UploadInfo* self, const nb::object& hash, const nb::object& file_size) {
             new (self) UploadInfo{to_text(hash), to_count(file_size), std::nullopt};
           },
           "hash"_a.none(), "file_size"_a.none())

@@ -27,7 +27,7 @@ nb::object rate(const Progress& progress, double per_second) {
 
 /// Whether a function takes the details, or one number.
 bool takes_details(nb::handle function) {
-  const std::string shown = nb::cast<std::string>(nb::repr(function));
+  const auto shown = nb::cast<std::string>(nb::repr(function));
   if (PyCallable_Check(function.ptr()) == 0)
     raise_type_error(fmt::format("update func: {} is not callable", shown));
   const nb::object signature = nb::module_::import_("inspect").attr("signature")(function);
@@ -68,7 +68,7 @@ void Updater::tell(const Progress& progress, const std::vector<ItemProgress>& it
       changed.append(ItemUpdate{std::move(item), increment});
     }
   }
-  const bool is_news = changed.size() > 0 || before.done_bytes != progress.done_bytes ||
+  const bool is_news = nb::len(changed) != 0 || before.done_bytes != progress.done_bytes ||
                        before.total_bytes != progress.total_bytes ||
                        before.done_new_bytes != progress.done_new_bytes ||
                        before.total_new_bytes != progress.total_new_bytes;
@@ -80,7 +80,7 @@ void Updater::tell(const Progress& progress, const std::vector<ItemProgress>& it
       (*function_)(progress.done_bytes - before.done_bytes);
     }
   } catch (const nb::python_error&) {
-    // as documented: the transfer goes on, and so do the calls
+    return;  // as documented: the transfer goes on, and so do the calls
   }
 }
 

@@ -51,7 +51,7 @@ void bind_states(nb::module_& module) {
           .def("__int__", [](const StateObject& self) { return static_cast<int>(self.state); })
           .def(
               "__eq__",
-              [](const StateObject& self, nb::object other) -> nb::object {
+              [](const StateObject& self, const nb::object& other) -> nb::object {
                 const auto* state = instance_of<StateObject>(other);
                 if (state == nullptr) return nb::borrow(Py_NotImplemented);
                 return nb::bool_(self.state == state->state);
@@ -70,7 +70,7 @@ void bind_progress(nb::module_& module) {
       .def("__hash__", [](const UniqueId& self) { return self.value; })
       .def(
           "__eq__",
-          [](const UniqueId& self, nb::object other) -> nb::object {
+          [](const UniqueId& self, const nb::object& other) -> nb::object {
             const auto* id = instance_of<UniqueId>(other);
             if (id == nullptr) return nb::borrow(Py_NotImplemented);
             return nb::bool_(self.value == id->value);
@@ -119,7 +119,7 @@ void bind_files(nb::module_& module) {
   nb::class_<FileInfo>(module, "XetFileInfo", nb::is_final())
       .def(
           "__init__",
-          [](FileInfo* self, nb::object hash, nb::object file_size) {
+          [](FileInfo* self, const nb::object& hash, const nb::object& file_size) {
             new (self) FileInfo{to_text(hash), to_optional_count(file_size), std::nullopt};
           },
           "hash"_a.none(), "file_size"_a = nb::none())

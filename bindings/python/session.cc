@@ -35,14 +35,16 @@ Config to_config(nb::handle value) {
   return *config;
 }
 
-UploadCommitObject new_upload_commit(const SessionObject& self, nb::object endpoint, nb::object token,
-                                     nb::object token_expiry_unix_secs, nb::object token_refresh_url,
-                                     nb::object token_refresh_headers, nb::object custom_headers,
-                                     nb::object progress_callback, nb::object progress_interval_ms) {
+UploadCommitObject new_upload_commit(const SessionObject& self, const nb::object& endpoint,
+                                     const nb::object& token, const nb::object& token_expiry_unix_secs,
+                                     const nb::object& token_refresh_url,
+                                     const nb::object& token_refresh_headers,
+                                     const nb::object& custom_headers, const nb::object& progress_callback,
+                                     const nb::object& progress_interval_ms) {
   const auto to = to_connect(
       {endpoint, token, token_expiry_unix_secs, token_refresh_url, token_refresh_headers, custom_headers});
   const std::chrono::milliseconds interval(to_interval(progress_interval_ms));
-  ProgressCallback callback(std::move(progress_callback), true);
+  ProgressCallback callback(progress_callback, true);
   auto& session = self.begin();
   return {make_part(self.session(),
                     [&](std::stop_token stop) {
@@ -51,14 +53,17 @@ UploadCommitObject new_upload_commit(const SessionObject& self, nb::object endpo
           callback};
 }
 
-DownloadGroupObject new_file_download_group(const SessionObject& self, nb::object endpoint, nb::object token,
-                                            nb::object token_expiry_unix_secs, nb::object token_refresh_url,
-                                            nb::object token_refresh_headers, nb::object custom_headers,
-                                            nb::object progress_callback, nb::object progress_interval_ms) {
+DownloadGroupObject new_file_download_group(const SessionObject& self, const nb::object& endpoint,
+                                            const nb::object& token, const nb::object& token_expiry_unix_secs,
+                                            const nb::object& token_refresh_url,
+                                            const nb::object& token_refresh_headers,
+                                            const nb::object& custom_headers,
+                                            const nb::object& progress_callback,
+                                            const nb::object& progress_interval_ms) {
   const auto from = to_connect(
       {endpoint, token, token_expiry_unix_secs, token_refresh_url, token_refresh_headers, custom_headers});
   const std::chrono::milliseconds interval(to_interval(progress_interval_ms));
-  ProgressCallback callback(std::move(progress_callback), false);
+  ProgressCallback callback(progress_callback, false);
   auto& session = self.begin();
   return {make_part(self.session(),
                     [&](std::stop_token stop) {
@@ -68,9 +73,11 @@ DownloadGroupObject new_file_download_group(const SessionObject& self, nb::objec
           callback};
 }
 
-StreamGroupObject new_download_stream_group(const SessionObject& self, nb::object endpoint, nb::object token,
-                                            nb::object token_expiry_unix_secs, nb::object token_refresh_url,
-                                            nb::object token_refresh_headers, nb::object custom_headers) {
+StreamGroupObject new_download_stream_group(const SessionObject& self, const nb::object& endpoint,
+                                            const nb::object& token, const nb::object& token_expiry_unix_secs,
+                                            const nb::object& token_refresh_url,
+                                            const nb::object& token_refresh_headers,
+                                            const nb::object& custom_headers) {
   const auto from = to_connect(
       {endpoint, token, token_expiry_unix_secs, token_refresh_url, token_refresh_headers, custom_headers});
   auto& session = self.begin();
@@ -104,6 +111,7 @@ ConnectOptions to_connect(const ConnectArguments& arguments) {
   auto token = to_optional_text(arguments.token);
   const auto expiry = to_optional_count(arguments.token_expiry_unix_secs);
   if (token && expiry) out.http.token = AccessToken{std::move(*token), *expiry};
+  (void)to_pairs(arguments.token_refresh_headers);  // of the right kind, also where they are of no use
   if (auto url = to_optional_text(arguments.token_refresh_url)) {
     if (url->empty()) raise_value_error("Configuration error: token_refresh_url is empty");
     out.http.refresh_url = std::move(*url);
@@ -117,7 +125,7 @@ void bind_session(nb::module_& module) {
   nb::class_<SessionObject>(module, "XetSession", nb::is_final())
       .def(
           "__init__",
-          [](SessionObject* self, nb::object config) {
+          [](SessionObject* self, const nb::object& config) {
             const auto session = Session::make(to_config(config));
             add_session(session);
             new (self) SessionObject(session, session);

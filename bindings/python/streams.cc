@@ -43,10 +43,11 @@ nb::object next(const StreamObject<has_offsets>& self) {
 template <bool has_offsets>
 void bind_stream(nb::module_& module, const char* name, const char* item_name) {
   nb::class_<StreamObject<has_offsets>>(module, name, nb::is_final())
-      .def("__iter__", [](nb::object self) { return self; })
+      .def("__iter__", [](const nb::object& self) { return self; })
       .def("__next__", next<has_offsets>)
       .def("cancel",
            [](const StreamObject<has_offsets>& self) {
+             if (!self.stream.is_in_own_process()) return;
              auto& stream = self.stream.look();
              const ReleasedGil released;
              stream.cancel();
@@ -64,8 +65,8 @@ void bind_stream(nb::module_& module, const char* name, const char* item_name) {
 }
 
 template <bool has_offsets>
-StreamObject<has_offsets> make_stream(const StreamGroupObject& self, nb::object file_info, nb::object start,
-                                      nb::object end) {
+StreamObject<has_offsets> make_stream(const StreamGroupObject& self, const nb::object& file_info,
+                                      const nb::object& start, const nb::object& end) {
   const auto& info = to_file_info(file_info);
   const auto from = to_optional_count(start);
   const auto to = to_optional_count(end);
@@ -79,6 +80,7 @@ void finish(const StreamGroupObject& self) {
 }
 
 void abort(const StreamGroupObject& self) {
+  if (!self.is_in_own_process()) return;
   auto& group = self.look();
   const ReleasedGil released;
   group.abort();
@@ -96,11 +98,11 @@ void bind_streams(nb::module_& module) {
            "end"_a = nb::none())
       .def("finish", finish)
       .def("abort", abort)
-      .def("__enter__", [](nb::object self) { return self; })
+      .def("__enter__", [](const nb::object& self) { return self; })
       .def(
           "__exit__",
-          [](const StreamGroupObject& self, nb::object exc_type, nb::object /*_exc_val*/,
-             nb::object /*_exc_tb*/) {
+          [](const StreamGroupObject& self, const nb::object& exc_type, const nb::object& /*_exc_val*/,
+             const nb::object& /*_exc_tb*/) {
             exc_type.is_none() ? finish(self) : abort(self);
             return false;
           },

@@ -92,6 +92,7 @@ CommitSummary wait_to_finish(const UploadCommitObject& self) {
 }
 
 void abort(const UploadCommitObject& self) {
+  if (!self.commit.is_in_own_process()) return;
   auto& commit = self.commit.look();
   const ReleasedGil released;
   commit.abort();
@@ -101,7 +102,7 @@ void bind_commit(nb::module_& module) {
   nb::class_<UploadCommitObject>(module, "XetUploadCommit", nb::is_final())
       .def(
           "start_upload_file",
-          [](const UploadCommitObject& self, nb::object path, nb::object sha256) {
+          [](const UploadCommitObject& self, const nb::object& path, const nb::object& sha256) {
             const auto options = to_options(sha256);
             const auto from = to_path(path);
             auto& commit = begin(self.commit);
@@ -114,7 +115,8 @@ void bind_commit(nb::module_& module) {
           "path"_a.none(), "sha256"_a = nb::none())
       .def(
           "start_upload_bytes",
-          [](const UploadCommitObject& self, nb::object data, nb::object sha256, nb::object name) {
+          [](const UploadCommitObject& self, const nb::object& data, const nb::object& sha256,
+             const nb::object& name) {
             const auto options = to_options(sha256);
             auto label = to_optional_text(name);
             auto bytes = to_bytes(data);
@@ -128,7 +130,7 @@ void bind_commit(nb::module_& module) {
           "data"_a.none(), "sha256"_a = nb::none(), "name"_a = nb::none())
       .def(
           "start_upload_stream",
-          [](const UploadCommitObject& self, nb::object name, nb::object sha256) {
+          [](const UploadCommitObject& self, const nb::object& name, const nb::object& sha256) {
             const auto options = to_options(sha256);
             auto label = to_optional_text(name);
             auto& commit = begin(self.commit);
@@ -150,11 +152,11 @@ void bind_commit(nb::module_& module) {
                raise_runtime_error("Task error: " + text_of(*commit.error()));
              return state_object(commit.state());
            })
-      .def("__enter__", [](nb::object self) { return self; })
+      .def("__enter__", [](const nb::object& self) { return self; })
       .def(
           "__exit__",
-          [](const UploadCommitObject& self, nb::object exc_type, nb::object /*_exc_val*/,
-             nb::object /*_exc_tb*/) {
+          [](const UploadCommitObject& self, const nb::object& exc_type, const nb::object& /*_exc_val*/,
+             const nb::object& /*_exc_tb*/) {
             exc_type.is_none() ? (void)wait_to_finish(self) : abort(self);
             return false;
           },
@@ -182,6 +184,7 @@ void bind_stream(nb::module_& module) {
     return wait_for_result(self);
   };
   const auto abort_stream = [](const StreamUploadObject& self) {
+    if (!self.is_in_own_process()) return;
     auto& stream = self.look();
     const ReleasedGil released;
     stream.abort();
@@ -189,7 +192,7 @@ void bind_stream(nb::module_& module) {
   nb::class_<StreamUploadObject>(module, "XetStreamUpload", nb::is_final())
       .def(
           "write",
-          [](const StreamUploadObject& self, nb::object data) {
+          [](const StreamUploadObject& self, const nb::object& data) {
             if (!PyBytes_Check(data.ptr())) raise_not_instance(data, "bytes");
             char* content = nullptr;
             Py_ssize_t size = 0;
@@ -207,11 +210,11 @@ void bind_stream(nb::module_& module) {
       .def("progress", [](const StreamUploadObject& self) { return self.look().progress(); })
       .def("status", task_state<StreamUpload>)
       .def("task_id", [](const StreamUploadObject& self) { return UniqueId{self.look().id()}; })
-      .def("__enter__", [](nb::object self) { return self; })
+      .def("__enter__", [](const nb::object& self) { return self; })
       .def(
           "__exit__",
-          [=](const StreamUploadObject& self, nb::object exc_type, nb::object /*_exc_val*/,
-              nb::object /*_exc_tb*/) {
+          [=](const StreamUploadObject& self, const nb::object& exc_type, const nb::object& /*_exc_val*/,
+              const nb::object& /*_exc_tb*/) {
             if (!exc_type.is_none()) {
               abort_stream(self);
             } else if (!self.look().is_finished()) {

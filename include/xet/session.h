@@ -303,7 +303,7 @@ class XET_EXPORT Session {
   void abort();
   bool is_aborted() const;
 
-  /// Block when a token has to be asked for; a fired `stop` ends that.
+  /// Block when a token has to be asked for; a fired `stop` ends that, and so does abort().
   Result<std::shared_ptr<UploadCommit>> new_upload_commit(const ConnectOptions& to,
                                                           ProgressReports reports = {},
                                                           std::stop_token stop = {});

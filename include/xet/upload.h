@@ -97,6 +97,9 @@ class XET_EXPORT UploadStream {
   Status write(std::span<const std::byte> bytes);
   /// Says that the file is complete.
   Status finish();
+  /// A write() that waits ends with kCancelled, and so do later ones; the file cannot be finished any more.
+  /// From any thread.
+  void cancel();
 
  private:
   std::shared_ptr<Impl> impl_;

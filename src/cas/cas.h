@@ -91,6 +91,9 @@ struct FetchRequest {
   FetchRange
       range;  ///< as the reconstruction gave it; exactly range.bytes.size() bytes are delivered on success
   std::shared_ptr<FetchSink> sink;
+  /// The sink may have no room for as long as its reader likes, and the reader may wait for other fetches
+  /// meanwhile: they must not have to wait for this one.
+  bool lets_others_pass = false;
 };
 
 /// A xorb ready to be stored: its packed chunks, without footer.

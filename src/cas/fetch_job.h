@@ -51,6 +51,7 @@ struct FetchJob {
   std::stop_token stop;
   Callback<void> done;
   std::optional<exec::InFlight::Token> in_flight;
+  bool lets_others_pass = false;
   uint64_t delivered = 0;  ///< bytes that the sink has
 
   uint64_t at() const { return bytes.begin + delivered; }

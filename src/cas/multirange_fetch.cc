@@ -115,8 +115,10 @@ void start_fetch(HttpContext& context, FetchRequest request, std::stop_token sto
                .door = std::make_shared<SinkDoor>(std::move(request.sink)),
                .stop = std::move(stop),
                .done = std::move(done),
-               .in_flight = context.in_flight.token()};
-  if (context.options.enable_multirange_fetching && join(context, job)) return;
+               .in_flight = context.in_flight.token(),
+               .lets_others_pass = request.lets_others_pass};
+  const bool may_join = context.options.enable_multirange_fetching && !request.lets_others_pass;
+  if (may_join && join(context, job)) return;
   RangeFetch::start(context, std::move(job));
 }
 

@@ -54,6 +54,7 @@ class RangeFetch::Exchange final : public net::ResponseSink {
           static_cast<size_t>(std::min<uint64_t>(scratch_.size(), std::max<uint64_t>(to_skip_, 1))));
     }
     const auto room = fetch_.job_.door->room(std::move(resume));
+    if (room.empty() && fetch_.job_.lets_others_pass) fetch_.permit_.lend();
     return room.first(
         static_cast<size_t>(std::min<uint64_t>(room.size(), fetch_.piece_end_ - fetch_.job_.at())));
   }

@@ -53,7 +53,10 @@ constexpr Group system_monitor{"system_monitor"};
 constexpr std::array<std::string_view, 5> kCompressionPolicies = {"", "auto", "none", "lz4", "bg4-lz4"};
 
 constexpr std::string_view kOtherRule = "none: concurrency adapts by another rule here";
-constexpr std::string_view kOneCap = "none: memory has one cap, --max-memory";
+constexpr std::string_view kOneCap = "none: all buffers share one cap on memory";
+constexpr std::string_view kSessionMemory =
+    "bounds, from above, the memory of a session: the smaller of download_buffer_size and "
+    "download_buffer_limit counts, at least 64 MiB and at most 256 MiB";
 constexpr std::string_view kNotDelayed = "none: xorbs are noted for resuming as soon as they are stored";
 constexpr std::string_view kNotAdjustable = "none: not adjustable here";
 constexpr std::string_view kFixedName =
@@ -71,18 +74,22 @@ constexpr std::array kRows = {
          {.aliases = {"LOCAL_CAS_SCHEME"}}),
     data("max_concurrent_file_ingestion", Kind::kInteger, "8", "none: files are read in order by all cores",
          {.high_performance = "100", .aliases = {"MAX_CONCURRENT_FILE_INGESTION"}}),
-    data("max_concurrent_file_downloads", Kind::kInteger, "8", kNotAdjustable),
+    data("max_concurrent_file_downloads", Kind::kInteger, "8",
+         "files of a session that are downloaded at once"),
     data("ingestion_block_size", Kind::kBytes, "8mb", kNotAdjustable, {.aliases = {"INGESTION_BLOCK_SIZE"}}),
     data("progress_update_interval", Kind::kDuration, "200ms", kNotAdjustable,
          {.aliases = {"PROGRESS_UPDATE_INTERVAL"}}),
-    data("progress_update_speed_sampling_window", Kind::kDuration, "10s", kNotAdjustable,
+    data("progress_update_speed_sampling_window", Kind::kDuration, "10s",
+         "over which a speed of a session's groups is taken",
          {.aliases = {"PROGRESS_UPDATE_SPEED_SAMPLING_WINDOW"}}),
-    data("progress_update_speed_min_observations", Kind::kInteger, "4", kNotAdjustable, {.bits = 32}),
+    data("progress_update_speed_min_observations", Kind::kInteger, "4",
+         "samples before a speed of a session's groups is told, at least 2", {.bits = 32}),
     data("session_xorb_metadata_flush_interval", Kind::kDuration, "20s", kNotDelayed,
          {.aliases = {"SESSION_XORB_METADATA_FLUSH_INTERVAL"}}),
     data("session_xorb_metadata_flush_max_count", Kind::kInteger, "64", kNotDelayed,
          {.aliases = {"SESSION_XORB_METADATA_FLUSH_MAX_COUNT"}}),
-    data("default_cas_endpoint", Kind::kText, "http://localhost:8080", kNotAdjustable),
+    data("default_cas_endpoint", Kind::kText, "http://localhost:8080",
+         "the store, when a group of a session names neither one nor a refresh URL"),
     data("aggregate_progress", Kind::kBool, "true", "none: nor in the genuine client"),
     data("default_prefix", Kind::kText, "default", "path element of xorb and dedup URLs"),
     data("staging_subdir", Kind::kText, "staging", kFixedName),
@@ -163,11 +170,11 @@ constexpr std::array kRows = {
                    {.high_performance = "1gb"}),
     reconstruction("max_reconstruction_fetch_size", Kind::kBytes, "8gb", kOneCap,
                    {.high_performance = "16gb"}),
-    reconstruction("download_buffer_size", Kind::kBytes, "2gb", kOneCap,
+    reconstruction("download_buffer_size", Kind::kBytes, "2gb", kSessionMemory,
                    {.high_performance = "16gb", .share = MemoryShare{16, 64'000'000, 16'000'000'000}}),
     reconstruction("download_buffer_perfile_size", Kind::kBytes, "512mb", kOneCap,
                    {.high_performance = "2gb", .share = MemoryShare{64, 16'000'000, 2'000'000'000}}),
-    reconstruction("download_buffer_limit", Kind::kBytes, "8gb", kOneCap,
+    reconstruction("download_buffer_limit", Kind::kBytes, "8gb", kSessionMemory,
                    {.high_performance = "64gb", .share = MemoryShare{4, 264'000'000, 64'000'000'000}}),
     reconstruction("completion_rate_estimator_half_life", Kind::kFloat, "4.0", kOneCap),
     reconstruction("target_block_completion_time", Kind::kDuration, "900s", kOneCap),

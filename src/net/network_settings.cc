@@ -1,12 +1,37 @@
 #include "net/network_settings.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <filesystem>
+#include <array>
 #include <system_error>
 
 namespace xet::net {
 
 namespace {
+
+// All certificates in one file, which libcurl reads once; first those that the others are links to.
+constexpr std::array<const char*, 6> kSystemBundles = {
+    "etc/ssl/certs/ca-certificates.crt",                 // Debian, Ubuntu, Alpine, Arch
+    "etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // Red Hat, Fedora
+    "etc/pki/tls/certs/ca-bundle.crt",                   // Red Hat, older
+    "var/lib/ca-certificates/ca-bundle.pem",             // SUSE
+    "etc/ssl/ca-bundle.pem",                             // SUSE, older
+    "etc/ssl/cert.pem",                                  // Alpine without the package ca-certificates
+};
+constexpr const char* kSystemDirectory = "etc/ssl/certs";
+
+void find_system_trust(const std::filesystem::path& root, TrustSettings& out) {
+  std::error_code ignored;
+  for (const char* bundle : kSystemBundles) {
+    const auto path = root / bundle;
+    if (!std::filesystem::is_regular_file(path, ignored) || ::access(path.c_str(), R_OK) != 0) continue;
+    out.file = path;
+    return;
+  }
+  if (const auto path = root / kSystemDirectory; std::filesystem::is_directory(path, ignored))
+    out.directory = path;
+}
 
 std::string either_case(const Environment& environment, std::string_view upper, std::string_view lower) {
   if (auto value = environment(upper)) return *std::move(value);
@@ -27,7 +52,7 @@ bool excludes_all(std::string_view list) {
 
 }  // namespace
 
-TrustSettings read_trust(const Environment& environment) {
+TrustSettings read_trust(const Environment& environment, const std::filesystem::path& root) {
   TrustSettings out;
   for (const std::string_view name : {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}) {
     auto value = environment(name).value_or("");
@@ -42,6 +67,7 @@ TrustSettings read_trust(const Environment& environment) {
     out.directory = std::move(directory);
     if (out.variable.empty()) out.variable = "SSL_CERT_DIR";
   }
+  if (out.variable.empty()) find_system_trust(root, out);
   return out;
 }
 

@@ -112,13 +112,15 @@ Permit::Permit(std::shared_ptr<Core> core) : core_(std::move(core)), began_(core
 Permit::~Permit() {
   release();
 }
-Permit::Permit(Permit&& other) noexcept : core_(std::move(other.core_)), began_(other.began_) {}
+Permit::Permit(Permit&& other) noexcept
+    : core_(std::move(other.core_)), began_(other.began_), is_lent_(other.is_lent_) {}
 Permit& Permit::operator=(Permit&& other) noexcept {
   if (this == &other) return *this;
   // Given back last: that calls whoever waits, who may do anything, to this object too.
   const auto old = std::exchange(core_, std::move(other.core_));
+  const bool was_lent = std::exchange(is_lent_, other.is_lent_);
   began_ = other.began_;
-  if (old) old->give_back();
+  if (old != nullptr && !was_lent) old->give_back();
   return *this;
 }
 
@@ -144,7 +146,12 @@ void Permit::end(TransferEnd how) {
 }
 
 void Permit::release() {
-  if (const auto core = std::move(core_)) core->give_back();
+  const auto core = std::move(core_);
+  if (core != nullptr && !is_lent_) core->give_back();
+}
+
+void Permit::lend() {
+  if (core_ != nullptr && !std::exchange(is_lent_, true)) core_->give_back();
 }
 
 Permits::Permits(const ConcurrencyBounds& bounds, const Clock& clock)

@@ -36,6 +36,9 @@ class Permit {
   void end(TransferEnd how);
   /// Gives it back before destruction.
   void release();
+  /// Lets somebody else have the place, for good; the transfer goes on beyond the limit. For one that waits
+  /// for its receiver, who may wait for another transfer.
+  void lend();
 
  private:
   friend class Permits;
@@ -44,6 +47,7 @@ class Permit {
 
   std::shared_ptr<Core> core_;  // shared with Permits and the other permits: whoever goes last
   std::chrono::steady_clock::time_point began_;
+  bool is_lent_ = false;
 };
 
 /// Hands out as many permits as a ConcurrencyController allows at the moment, first come, first served. When

@@ -24,11 +24,15 @@ bool DownloadGate::Impl::enter(const void* who, UniqueFunction<void()> freed) {
 }
 
 void DownloadGate::Impl::leave() {
+  ++state_.lock()->n_free;
+  pass_on();
+}
+
+void DownloadGate::Impl::pass_on() {
   UniqueFunction<void()> freed;
   {
     auto state = state_.lock();
-    ++state->n_free;
-    if (state->waiting.empty()) return;
+    if (state->n_free == 0 || state->waiting.empty()) return;
     freed = std::move(state->waiting.begin()->second.second);
     state->waiting.erase(state->waiting.begin());
   }

@@ -19,6 +19,8 @@ class DownloadGate::Impl {
   /// call of the same `who` replaces the first. `freed` must be short; it is called without a lock held.
   bool enter(const void* who, UniqueFunction<void()> freed);
   void leave();
+  /// For who was told of a place and did not take it: tells the next one.
+  void pass_on();
   /// Forgets `who`; its function goes uncalled.
   void forget(const void* who);
 

@@ -121,7 +121,10 @@ class DownloadSession::Impl {
   bool may_begin() {
     if (monitor_.stopped()) return true;
     const bool entered = gate_->impl().enter(this, [this, token = in_flight_.token()] {
-      strand_.post([this, inner = in_flight_.token()] { pump(); });
+      strand_.post([this, inner = in_flight_.token()] {
+        pump();
+        gate_->impl().pass_on();  // where the session was stopped meanwhile, or has nothing waiting any more
+      });
     });
     n_entered_ += entered ? 1 : 0;
     return entered;

@@ -32,8 +32,8 @@ FileDownload::FileDownload(const DownloadEnvironment& env, size_t index, Downloa
       next_page_(output_begin_),
       on_session_stop_(env_.monitor.stop_token(), [this] { stop_.request_stop(); }),
       on_own_stop_(request_.stop, [this] {
-        post([this] {
-          if (!settled_) fail_with({ErrorCode::kCancelled, "cancelled by the caller"});
+        post([this, alive = std::weak_ptr(alive_)] {  // it ends on the strand, perhaps before this runs there
+          if (!alive.expired() && !settled_) fail_with({ErrorCode::kCancelled, "cancelled by the caller"});
         });
       }) {}
 
@@ -355,7 +355,7 @@ void FileDownload::publish() {
     temp.reset();
     post([this, published = std::move(published)]() mutable {
       --n_running_;
-      if (!published) return fail_with(std::move(published).error());
+      if (!published) return error_ ? advance() : fail_with(std::move(published).error());
       settle(DownloadedFile{request_.destination, request_.file, output_size_, is_whole_});
     });
   });

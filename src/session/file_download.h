@@ -127,6 +127,8 @@ class FileDownload {
   bool begun_ = false;
   bool settled_ = false;
   std::stop_source stop_;
+  std::shared_ptr<bool> alive_ =
+      std::make_shared<bool>(true);  // for what the caller's token posts, at any time
   std::stop_callback<std::function<void()>> on_session_stop_;
   std::stop_callback<std::function<void()>> on_own_stop_;
 };

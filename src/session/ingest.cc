@@ -429,10 +429,10 @@ Status Ingest::Stream::flush(bool last) {
   Waiter<exec::Buffer> waiter;
   ingest_.env_.blocks.acquire(
       [done = waiter.callback()](exec::Buffer buffer) mutable { done(std::move(buffer)); });
-  auto buffer = waiter.wait();
-  if (!*buffer) return fail_cancelled();
+  auto buffer = waiter.wait(stop_.get_token());
+  if (!buffer || !**buffer) return fail_cancelled();
 
-  auto block = std::make_shared<Block>(std::move(*buffer));
+  auto block = std::make_shared<Block>(std::move(**buffer));
   const size_t context = std::min<uint64_t>(lane_->next_offset, chunk::kMaxContext);
   const ByteSpan fresh = ByteSpan(pending_).subspan(context);
   block->set_before(ByteSpan(pending_).first(context));

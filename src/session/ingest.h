@@ -129,12 +129,15 @@ class Ingest::Stream {
   Status write(ByteSpan bytes);
   /// The last bytes; with an error status the source fails with it.
   void finish(Status status);
+  /// A write() that waits for memory ends with kCancelled, and every later one. From any thread.
+  void cancel() { stop_.request_stop(); }
 
  private:
   Status flush(bool last);
 
   Ingest& ingest_;
   std::shared_ptr<Lane> lane_;
+  std::stop_source stop_;
   ByteVector pending_;  // small writes gather here, so that an idle stream holds no block
 };
 

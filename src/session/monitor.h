@@ -42,7 +42,8 @@ class RateMeter {
 
 /// Adds to a file's own counter, where its caller wants one.
 inline void count_done(const std::shared_ptr<FileProgress>& progress, uint64_t bytes) {
-  if (progress != nullptr) progress->done_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  // release: who sees it sees the total that was raised for it
+  if (progress != nullptr) progress->done_bytes.fetch_add(bytes, std::memory_order_release);
 }
 inline void count_total(const std::shared_ptr<FileProgress>& progress, uint64_t bytes) {
   if (progress != nullptr) progress->total_bytes.fetch_add(bytes, std::memory_order_relaxed);

@@ -56,7 +56,7 @@ class RangeFeed {
           changed_.notify_all();
         },
         [this](Error error) { state_.lock()->status = tl::unexpected(std::move(error)); });
-    cas.fetch({fetch.xorb, fetch.range, receiver}, stop_.get_token(), [this, receiver](Status status) {
+    cas.fetch({fetch.xorb, fetch.range, receiver, true}, stop_.get_token(), [this, receiver](Status status) {
       // notified with the lock held: the consumer may destroy this as soon as it sees the end
       auto state = state_.lock();
       if (status) status = receiver->check_complete();
@@ -255,7 +255,7 @@ class FileStreamer {
     if (clip.take == 0) return {};
     XET_TRY_STATUS(sink_(bytes.subspan(clip.skip, clip.take)));
     delivered_ += clip.take;
-    monitor_.done_bytes.fetch_add(clip.take, std::memory_order_relaxed);
+    monitor_.done_bytes.fetch_add(clip.take, std::memory_order_release);
     return {};
   }
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <optional>
 #include <span>
@@ -280,8 +281,15 @@ class UploadStream::Impl {
     return status ? status : explain(std::move(status));
   }
 
+  void cancel() {
+    cancelled_.store(true, std::memory_order_relaxed);
+    stream_->cancel();
+  }
+
   Status finish() {
     if (finished_) return fail_finished();
+    if (cancelled_.load(std::memory_order_relaxed))
+      return fail(ErrorCode::kCancelled, fmt::format("{}: the stream was cancelled", name_));
     end({});
     return session_->status();
   }
@@ -306,6 +314,7 @@ class UploadStream::Impl {
   const std::string name_;
   const std::shared_ptr<FileProgress> progress_;
   bool finished_ = false;
+  std::atomic<bool> cancelled_{false};
 };
 
 UploadStream::UploadStream(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -317,6 +326,10 @@ Status UploadStream::write(std::span<const std::byte> bytes) {
 }
 Status UploadStream::finish() {
   return impl_->finish();
+}
+
+void UploadStream::cancel() {
+  impl_->cancel();
 }
 
 UploadStream UploadSession::add_stream(std::string name, FileOptions options) {

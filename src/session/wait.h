@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <utility>
 
 #include "base/sync.h"
@@ -31,6 +32,19 @@ class Waiter {
   Result<T> wait() {
     auto result = state_->result.lock();
     result.wait(state_->ready, [&] { return result->has_value(); });
+    return std::move(**result);
+  }
+
+  /// The same, for a call that knows nothing of `stop`: nothing when that fires first. The call goes on, and
+  /// what it brings is dropped.
+  std::optional<Result<T>> wait(const std::stop_token& stop) {
+    const std::stop_callback wake(stop, [state = state_] {
+      auto result = state->result.lock();  // whoever waits has looked at the token before, or is waiting
+      state->ready.notify_all();
+    });
+    auto result = state_->result.lock();
+    result.wait(state_->ready, [&] { return result->has_value() || stop.stop_requested(); });
+    if (!result->has_value()) return std::nullopt;
     return std::move(**result);
   }
 

@@ -115,6 +115,25 @@ TEST(Config, HasTheFieldsOfTheGenuineModule) {
   }
 }
 
+/// docs/python.md shows this table.
+std::string markdown_table() {
+  const auto config = Config::defaults();
+  std::string out = "| field | kind | default | what it does |\n|---|---|---|---|\n";
+  for (const auto& field : Config::fields()) {
+    out += "| `" + field.path() + "` | " + name_of(field.kind) + (field.optional ? ", optional" : "") +
+           " | `" + shown(config, field.path()) + "` | " + std::string(field.effect) + " |\n";
+  }
+  return out;
+}
+
+TEST(Config, HasItsFieldsInTheDocumentation) {
+  const auto bytes = testing::read_bytes(testing::test_data("../docs/python.md"));
+  const std::string document(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto table = markdown_table();
+  EXPECT_NE(document.find("\n" + table + "\n"), std::string::npos) << "docs/python.md has to have\n\n"
+                                                                   << table;
+}
+
 TEST(Config, IsPrintedAsTheGenuineOneWithItsDefaults) {
   EXPECT_EQ(Config::defaults().to_string(), golden_line("defaults.txt"));
   EXPECT_EQ(Config::from_environment({{"HF_XET_HIGH_PERFORMANCE", "1"}}).to_string(),

@@ -1,4 +1,4 @@
-"""Runs in an interpreter that has the genuine hf_xet: one call, arguments as JSON on stdin.
+"""Runs in an interpreter that has hf_xet, the genuine one or ours: one call, arguments as JSON on stdin.
 
 Prints {"result": …, "wall_s": …, "cpu_s": …}; the times are those of the call, after the import.
 An endpoint is what the module takes: "local://DIR", "http://…", or null with a token_refresh_url among the options.
@@ -9,6 +9,7 @@ import pathlib
 import resource
 import sys
 import time
+import warnings
 
 import hf_xet
 
@@ -29,6 +30,18 @@ def download(endpoint: str, files: list[list], **options: object) -> None:
     with hf_xet.XetSession().new_file_download_group(endpoint=endpoint, **options) as group:
         for file_hash, size, destination in files:
             group.start_download_file(hf_xet.XetFileInfo(file_hash, size), destination)
+
+
+def upload_files(endpoint: str, paths: list[str]) -> list[list]:
+    with warnings.catch_warnings(action="ignore"):
+        infos = hf_xet.upload_files(paths, endpoint, None, None, None, None)
+    return [[info.hash, info.filesize] for info in infos]
+
+
+def download_files(endpoint: str, files: list[list]) -> None:
+    wanted = [hf_xet.PyXetDownloadInfo(destination, file_hash, size) for file_hash, size, destination in files]
+    with warnings.catch_warnings(action="ignore"):
+        hf_xet.download_files(wanted, endpoint, None, None, None)
 
 
 def read_ranges(endpoint: str, ranges: list[list], **options: object) -> None:

@@ -23,7 +23,7 @@ TEST(NetworkSettings, TheFirstFileOfCertificatesWins) {
     Variables variables;
     std::string file, directory, variable;
   };
-  const testing::TempDir directory;
+  const testing::TempDir directory;  // as the root: of a system without certificates
   const std::string path = directory.path();
   const std::vector<Row> rows = {
       {{}, "", "", ""},
@@ -42,11 +42,45 @@ TEST(NetworkSettings, TheFirstFileOfCertificatesWins) {
       {{{"ssl_cert_file", "a"}}, "", "", ""},
   };
   for (const auto& row : rows) {
-    const auto trust = read_trust(environment(row.variables));
+    const auto trust = read_trust(environment(row.variables), directory.path());
     EXPECT_EQ(trust.file, row.file);
     EXPECT_EQ(trust.directory, row.directory);
     EXPECT_EQ(trust.variable, row.variable);
   }
+}
+
+TEST(NetworkSettings, TheCertificatesOfEachSystemAreFound) {
+  const std::vector<std::vector<std::string>> systems = {
+      {"etc/ssl/certs/ca-certificates.crt", "etc/ssl/cert.pem"},  // Debian and Alpine have both
+      {"etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", "etc/pki/tls/certs/ca-bundle.crt"},
+      {"etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/certs/ca-bundle.crt"},
+      {"var/lib/ca-certificates/ca-bundle.pem", "etc/ssl/ca-bundle.pem"},
+      {"etc/ssl/ca-bundle.pem"},
+      {"etc/ssl/cert.pem", "etc/ssl/certs/0a1b2c3d.0"},
+  };
+  for (const auto& files : systems) {
+    const testing::TempDir root;
+    for (const auto& file : files) {
+      std::filesystem::create_directories((root / file).parent_path());
+      testing::write_bytes(root / file, {});
+    }
+    const auto trust = read_trust(environment({}), root.path());
+    EXPECT_EQ(trust.file, root / files.front());
+    EXPECT_EQ(trust.directory, "");
+    EXPECT_EQ(trust.variable, "");
+    EXPECT_EQ(read_trust(environment({{"SSL_CERT_FILE", "own"}}), root.path()).file, "own");
+    EXPECT_EQ(read_trust(environment({{"SSL_CERT_DIR", "own"}}), root.path()).file, "");
+  }
+}
+
+TEST(NetworkSettings, ADirectoryOfCertificatesIsBetterThanNone) {
+  const testing::TempDir root;
+  std::filesystem::create_directories(root / "etc/ssl/certs/ca-certificates.crt");  // no file
+  std::filesystem::create_directories(root / "etc/pki/tls/certs");
+  std::filesystem::create_symlink("gone", root / "etc/pki/tls/certs/ca-bundle.crt");
+  const auto trust = read_trust(environment({}), root.path());
+  EXPECT_EQ(trust.file, "");
+  EXPECT_EQ(trust.directory, root / "etc/ssl/certs");
 }
 
 TEST(NetworkSettings, ProxiesByScheme) {

@@ -1,4 +1,5 @@
-"""Where our module means to differ from hf-xet 1.8.0. docs/python.md shows the same table.
+"""Where our module means to differ from hf-xet 1.8.0. docs/python.md shows the same table: `python differences.py`
+prints it.
 
 A test that expects such a difference takes its expectation from `pick`; test_differences.py sees to it that no entry
 is without a test, and no test without an entry.
@@ -100,6 +101,21 @@ DIFFERENCES = {
         "it is `XetObjectNotFoundError`",
         "the class exists for this",
     ),
+    "device_as_destination": Difference(
+        "a device or pipe as the destination of a download is written to",
+        "it raises",
+        "a file that is written out of order and checked before it is seen needs a place of its own; streams do not",
+    ),
+    "old_token": Difference(
+        "a token whose time is over and that cannot be replaced is not sent: the call fails at once",
+        "it is sent",
+        "the clock of the server decides, and the one here may be wrong",
+    ),
+    "numbers_are_finite": Difference(
+        "`inf` and `nan` are numbers for a setting",
+        "they are a `ValueError`",
+        "no setting means anything with them",
+    ),
     "time_out": Difference(
         "a server that does not answer in time is `ConnectionError`",
         "it is `TimeoutError`",
@@ -153,3 +169,14 @@ def pick(name: str, *, genuine: T, ours: T) -> T:
     if name not in DIFFERENCES:
         raise KeyError(f"{name} is not in the table of differences")
     return ours if OURS else genuine
+
+
+def markdown() -> str:
+    """The table as it stands in docs/python.md."""
+    rows = [("`hf-xet` 1.8.0", "this module", "why"), ("---",) * 3]
+    rows += [(one.genuine, one.ours, one.reason) for one in DIFFERENCES.values()]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    print(markdown(), end="")

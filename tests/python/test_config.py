@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from datetime import timedelta
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import hf_xet
 import pytest
+from differences import pick
 from support import fails, run_python
 
 SECOND = timedelta(seconds=1)
@@ -263,7 +265,6 @@ def test_the_two_forms_do_not_mix(default):
         (FLOAT, 3, 3.0),
         (FLOAT, 0.25, 0.25),
         (FLOAT, -1.5, -1.5),
-        (FLOAT, math.inf, math.inf),
         (BOOLEAN, True, True),
         (BOOLEAN, False, False),
         (TEXT, "x", "x"),
@@ -316,6 +317,13 @@ def test_a_value_is_taken_and_read_back(default, path, given, read):
     value = default.with_config(path, given)[path]
     assert value == read
     assert type(value) is type(read)
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_a_number_is_finite(default, number):
+    raises = pick("numbers_are_finite", genuine=False, ours=True)
+    with fails(ValueError) if raises else contextlib.nullcontext():
+        default.with_config(FLOAT, number)
 
 
 @pytest.mark.parametrize(

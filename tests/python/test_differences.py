@@ -6,7 +6,8 @@ import ast
 from pathlib import Path
 
 import pytest
-from differences import DIFFERENCES, OURS, pick
+from differences import DIFFERENCES, OURS, markdown, pick
+from support import ROOT
 
 
 def _used() -> set[str]:
@@ -40,3 +41,12 @@ def test_a_difference_says_both_sides_and_why(name):
     difference = DIFFERENCES[name]
     assert difference.genuine != difference.ours
     assert all((difference.genuine, difference.ours, difference.reason))
+
+
+def test_the_documentation_shows_the_table():
+    """When it does not: `python differences.py` prints what belongs there."""
+    document = (ROOT / "docs/python.md").read_text()
+    header = markdown().splitlines()[0]
+    _, found, rest = document.partition(f"\n{header}\n")
+    assert found
+    assert header + "\n" + rest.partition("\n\n")[0] + "\n" == markdown()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import threading
@@ -219,9 +220,14 @@ class TestDestinations:
             os.umask(before)
         assert (tmp_path / "x").stat().st_mode & 0o777 == 0o640
 
-    def test_a_device_takes_the_bytes(self, local_group, local_info):
-        local_group.start_download_file(local_info, "/dev/null").result()
-        assert Path("/dev/null").is_char_device()
+    @pytest.mark.parametrize("device", ["/dev/null", "/dev/full"])
+    def test_a_device_stays_one(self, local_group, local_info, device):
+        """Written to or refused, but not replaced."""
+        handle = local_group.start_download_file(local_info, device)
+        takes_bytes = pick("device_as_destination", genuine=device == "/dev/null", ours=False)
+        with contextlib.nullcontext() if takes_bytes else fails(RuntimeError, "Task error: "):
+            handle.result()
+        assert Path(device).is_char_device()
 
     def test_the_same_place_twice(self, local_group, local_info, tmp_path):
         for _ in range(2):
@@ -235,7 +241,7 @@ class TestDestinations:
         local_group.wait_to_finish()
         assert [path.name for path in folder.iterdir()] == ["x"]
 
-    @pytest.mark.parametrize("place", [".", "file/x", "/proc/nowhere/x", "a\0b", "/dev/full"])
+    @pytest.mark.parametrize("place", [".", "file/x", "/proc/nowhere/x", "a\0b"])
     def test_a_place_that_cannot_be_written_is_told(self, local_group, local_info, tmp_path, monkeypatch, place):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "file").write_bytes(b"old")

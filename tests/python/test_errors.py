@@ -105,6 +105,15 @@ def test_what_may_pass_is_tried_again_as_often_as_configured(config, scripted, s
     assert len(server.requests) == (4 if STATUSES[status][2] else 1)
 
 
+def nothing_came() -> contextlib.AbstractContextManager:
+    """A server that says 416 has said that the file is empty, which only the hash of the empty file is."""
+    return pick(
+        "verified_downloads",
+        genuine=contextlib.nullcontext(),
+        ours=fails(RuntimeError, "Data integrity error: "),
+    )
+
+
 def test_a_server_that_recovers_is_not_noticed(session, scripted):
     """A first answer of 503 is forgotten when the second is good."""
     first = [True]
@@ -114,7 +123,8 @@ def test_a_server_that_recovers_is_not_noticed(session, scripted):
 
     server = scripted(answer)
     group = session.new_download_stream_group(endpoint=server.url)
-    assert list(group.download_stream(hf_xet.XetFileInfo(NO_SUCH_HASH))) == []
+    with nothing_came():
+        assert list(group.download_stream(hf_xet.XetFileInfo(NO_SUCH_HASH))) == []
     assert len(server.requests) > 1
 
 
@@ -198,7 +208,8 @@ def test_a_redirection_is_followed(session, scripted):
     target = scripted(416)
     server = scripted(lambda r: Answer(307, headers={"Location": target.url + r.path}))
     group = session.new_download_stream_group(endpoint=server.url)
-    assert list(group.download_stream(hf_xet.XetFileInfo(NO_SUCH_HASH))) == []
+    with nothing_came():
+        assert list(group.download_stream(hf_xet.XetFileInfo(NO_SUCH_HASH))) == []
     assert target.requests
 
 

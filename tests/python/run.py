@@ -1,0 +1,142 @@
+"""Builds the Python module, makes the environments, and runs the tests against it and against the genuine one.
+
+    python tests/python/run.py                 everything
+    python tests/python/run.py --only ours     without the genuine module
+    python tests/python/run.py -- -k streams   arguments for pytest
+
+Environments lie in build/python. pip finds its index as it is configured on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build" / "python"
+HERE = ROOT / "tests" / "python"
+GENUINE = "1.8.0"
+HUBS = ("1.29.0", "2.4.0")
+NEWEST = HUBS[-1]
+OURS_FIRST = ("ours", "genuine")
+
+
+def say(text: str) -> None:
+    print(f"python: {text}", flush=True)
+
+
+def run(*command: str | Path, **kwargs: object) -> None:
+    subprocess.run([str(part) for part in command], check=True, **kwargs)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A virtual environment with one of the two modules and one generation of the hub's client."""
+
+    module: str
+    hub: str
+
+    @property
+    def directory(self) -> Path:
+        return BUILD / f"{self.module}-hub-{self.hub}"
+
+    @property
+    def python(self) -> Path:
+        return self.directory / "bin" / "python"
+
+    def make(self, interpreter: str, wheel: Path | None) -> None:
+        module = [f"hf-xet=={GENUINE}"] if wheel is None else []
+        wanted = [*module, f"huggingface_hub=={self.hub}", "pytest>=9", "pytest-timeout"]
+        stamp = self.directory / "installed"
+        is_current = stamp.exists() and stamp.read_text() == repr((interpreter, wanted))
+        if not is_current:
+            run(interpreter, "-m", "venv", "--clear", self.directory)
+        pip = (self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+        if wheel is not None:
+            run(*pip, "--force-reinstall", "--no-deps", wheel)
+        if not is_current:
+            run(*pip, *wanted)
+            stamp.write_text(repr((interpreter, wanted)))
+
+    def pytest(self, where: Path, variables: dict[str, str], arguments: list[str]) -> bool:
+        say(f"{where.relative_to(ROOT)}: {self.module} module, huggingface_hub {self.hub}")
+        command = [self.python, "-m", "pytest", "-q", "--timeout=120", where, *arguments]
+        if where == HERE:
+            command.append(f"--ignore={HERE / 'hub'}")
+        return subprocess.run([str(part) for part in command], env=os.environ | variables, cwd=ROOT).returncode == 0
+
+    def record(self, variables: dict[str, str]) -> Path:
+        out = BUILD / f"requests-{self.module}-{self.hub}.json"
+        script = HERE / "hub" / "requests_record.py"
+        run(self.python, script, "--record", out, env=os.environ | variables, stdout=subprocess.DEVNULL)
+        return out
+
+
+def build_wheel(interpreter: str) -> Path:
+    """`pip wheel` of the tree; what did not change since the last time is not compiled again."""
+    target = BUILD / "wheel"
+    target.mkdir(parents=True, exist_ok=True)
+    for old in target.glob("*.whl"):
+        old.unlink()
+    # The compiler and flags of the release build, so that the compiler's cache serves both.
+    as_release = {"XET_WERROR": "ON", "CMAKE_C_COMPILER": "cc", "CMAKE_CXX_COMPILER": "c++"}
+    defines = [part for name, value in as_release.items() for part in ("-C", f"cmake.define.{name}={value}")]
+    run(
+        *(interpreter, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"),
+        *(*defines, "--wheel-dir", target, ROOT),
+    )
+    return next(target.glob("*.whl"))
+
+
+def same_requests(records: dict[str, Path]) -> bool:
+    script = HERE / "hub" / "requests_record.py"
+    command = [sys.executable, script, "--compare", records["genuine"], records["ours"]]
+    return subprocess.run([str(part) for part in command]).returncode == 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--python", default=sys.executable, help="the interpreter to build for")
+    parser.add_argument("--xet", default=str(ROOT / "build/release/bin/xet"), help="the program that serves stores")
+    parser.add_argument("--only", choices=OURS_FIRST, help="run the tests against one of the modules only")
+    parser.add_argument("pytest", nargs="*", help="arguments for pytest, after --")
+    arguments = parser.parse_args()
+    if not Path(arguments.xet).exists():
+        parser.error(f"{arguments.xet} is not there; make build compiles it")
+
+    began = time.monotonic()
+    say("building the module")
+    wheel = build_wheel(arguments.python)
+    environments = {(module, hub): Environment(module, hub) for module in OURS_FIRST for hub in HUBS}
+    for (module, _), environment in environments.items():
+        environment.make(arguments.python, wheel if module == "ours" else None)
+    modules = [arguments.only] if arguments.only else list(OURS_FIRST)
+
+    failed = []
+    variables = {"XET_PROGRAM": arguments.xet}
+    for module in modules:
+        other = environments["genuine" if module == "ours" else "ours", NEWEST]
+        environment = environments[module, NEWEST]
+        if not environment.pytest(HERE, variables | {"XET_OTHER_PYTHON": str(other.python)}, arguments.pytest):
+            failed.append(f"{module} module")
+    for (module, hub), environment in environments.items():
+        if module in modules and not environment.pytest(HERE / "hub", variables, arguments.pytest):
+            failed.append(f"{module} module under huggingface_hub {hub}")
+    for hub in HUBS:
+        if arguments.only or arguments.pytest:
+            continue
+        say(f"requests that a Hub sees from huggingface_hub {hub}")
+        if not same_requests({module: environments[module, hub].record(variables) for module in OURS_FIRST}):
+            failed.append(f"requests of huggingface_hub {hub}")
+
+    say(f"{time.monotonic() - began:.0f} s; " + (f"failed: {', '.join(failed)}" if failed else "all passed"))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
