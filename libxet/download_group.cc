@@ -260,7 +260,7 @@ std::vector<ItemProgress> FileDownloadGroup::items() const {
 
 Result<std::shared_ptr<FileDownloadGroup>> Session::new_file_download_group(const ConnectOptions& from,
                                                                             ProgressReports reports,
-                                                                            std::stop_token stop) {
+                                                                            const std::stop_token& stop) {
   XET_TRY(const auto client, core_->connect(from, stop));
   const auto impl = detail::make_group<FileDownloadGroup::Impl>(core_, client, std::move(reports));
   core_->add(impl);

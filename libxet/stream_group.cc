@@ -245,7 +245,7 @@ void DownloadStreamGroup::abort() {
 }
 
 Result<std::shared_ptr<DownloadStreamGroup>> Session::new_download_stream_group(const ConnectOptions& from,
-                                                                                std::stop_token stop) {
+                                                                                const std::stop_token& stop) {
   XET_TRY(auto client, core_->connect(from, stop));
   const auto impl = std::make_shared<DownloadStreamGroup::Impl>(core_, std::move(client));
   core_->add(std::weak_ptr<detail::Cancellable>(impl));

@@ -421,7 +421,7 @@ std::vector<ItemProgress> UploadCommit::items() const {
 
 Result<std::shared_ptr<UploadCommit>> Session::new_upload_commit(const ConnectOptions& to,
                                                                  ProgressReports reports,
-                                                                 std::stop_token stop) {
+                                                                 const std::stop_token& stop) {
   XET_TRY(const auto client, core_->connect(to, stop));
   const auto impl = detail::make_group<UploadCommit::Impl>(core_, client, std::move(reports));
   core_->add(impl);

@@ -47,6 +47,8 @@ MOST_BYTES = 4_000_000
 LINKER_FLAGS = "-Wl,--gc-sections,--as-needed,-O1,-z,relro,-z,now,-z,pack-relative-relocs"
 GLIBC = re.compile(r"(lib(c|m|dl|pthread|rt)|ld-linux-[a-z0-9-]+)\.so\.\d+")
 IMPORT_RUNS = 31
+# One compiler for all: each Python would name the one that it was built with.
+BUILD_DEFAULTS = {"CC": "cc", "CXX": "c++", "CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 2)}
 
 # Compiled or linked into the module. Each Debian package has its licence in /usr/share/doc.
 LICENCES = {
@@ -226,7 +228,7 @@ def build(interpreter: Interpreter, work: Path, static: Path, version: str) -> P
             *(f"--config-settings={name}={value}" for name, value in settings.items()),
             ROOT,
         ],
-        env={"CMAKE_BUILD_PARALLEL_LEVEL": str(os.cpu_count() or 2)} | os.environ | {"CCACHE_NOHASHDIR": "1"},
+        env=BUILD_DEFAULTS | os.environ | {"CCACHE_NOHASHDIR": "1"},
     )
     made = list(raw.glob(f"hf_xet-{version}-{interpreter.wheel}-*.whl"))
     if len(made) != 1:

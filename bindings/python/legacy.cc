@@ -161,8 +161,8 @@ std::vector<UploadInfo> upload(const ConnectOptions& to, const nb::object& progr
     };
   }
   const auto session = new_session();
-  const auto commit = make_part(session, [&](std::stop_token stop) {
-    return session->new_upload_commit(to, std::move(reports), std::move(stop));
+  const auto commit = make_part(session, [&](const std::stop_token& stop) {
+    return session->new_upload_commit(to, std::move(reports), stop);
   });
   for (size_t i = 0; i < n_files; ++i) {
     auto [name, file] = add(commit.use(), i);
@@ -269,8 +269,8 @@ nb::list download_files(const nb::object& files, const nb::object& endpoint, con
     };
   }
   const auto session = new_session();
-  const auto group = make_part(session, [&](std::stop_token stop) {
-    return session->new_file_download_group(from, std::move(reports), std::move(stop));
+  const auto group = make_part(session, [&](const std::stop_token& stop) {
+    return session->new_file_download_group(from, std::move(reports), stop);
   });
   nb::list out;
   for (const auto& info : infos) {

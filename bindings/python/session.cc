@@ -47,8 +47,8 @@ UploadCommitObject new_upload_commit(const SessionObject& self, const nb::object
   ProgressCallback callback(progress_callback, true);
   auto& session = self.begin();
   return {make_part(self.session(),
-                    [&](std::stop_token stop) {
-                      return session.new_upload_commit(to, callback.reports(interval), std::move(stop));
+                    [&](const std::stop_token& stop) {
+                      return session.new_upload_commit(to, callback.reports(interval), stop);
                     }),
           callback};
 }
@@ -66,9 +66,8 @@ DownloadGroupObject new_file_download_group(const SessionObject& self, const nb:
   ProgressCallback callback(progress_callback, false);
   auto& session = self.begin();
   return {make_part(self.session(),
-                    [&](std::stop_token stop) {
-                      return session.new_file_download_group(from, callback.reports(interval),
-                                                             std::move(stop));
+                    [&](const std::stop_token& stop) {
+                      return session.new_file_download_group(from, callback.reports(interval), stop);
                     }),
           callback};
 }
@@ -81,8 +80,8 @@ StreamGroupObject new_download_stream_group(const SessionObject& self, const nb:
   const auto from = to_connect(
       {endpoint, token, token_expiry_unix_secs, token_refresh_url, token_refresh_headers, custom_headers});
   auto& session = self.begin();
-  return make_part(self.session(), [&](std::stop_token stop) {
-    return session.new_download_stream_group(from, std::move(stop));
+  return make_part(self.session(), [&](const std::stop_token& stop) {
+    return session.new_download_stream_group(from, stop);
   });
 }
 

@@ -299,19 +299,20 @@ class XET_EXPORT Session {
 
   const std::string& id() const;  ///< a UUID of version 7; goes with every request
   const Config& config() const;
-  /// After abort() everything that belongs to the session ends with kCancelled, now and later.
+  /// After abort() everything that belongs to the session ends with kCancelled, now and later; streams end as
+  /// if cancelled, without an error.
   void abort();
   bool is_aborted() const;
 
   /// Block when a token has to be asked for; a fired `stop` ends that, and so does abort().
   Result<std::shared_ptr<UploadCommit>> new_upload_commit(const ConnectOptions& to,
                                                           ProgressReports reports = {},
-                                                          std::stop_token stop = {});
+                                                          const std::stop_token& stop = {});
   Result<std::shared_ptr<FileDownloadGroup>> new_file_download_group(const ConnectOptions& from,
                                                                      ProgressReports reports = {},
-                                                                     std::stop_token stop = {});
+                                                                     const std::stop_token& stop = {});
   Result<std::shared_ptr<DownloadStreamGroup>> new_download_stream_group(const ConnectOptions& from,
-                                                                         std::stop_token stop = {});
+                                                                         const std::stop_token& stop = {});
 
  private:
   std::shared_ptr<detail::SessionCore> core_;

@@ -1,7 +1,6 @@
 #include "libxet/session_support.h"
 
-#include <stdlib.h>
-
+#include <cstdlib>
 #include <stdexcept>
 #include <thread>
 
