@@ -95,9 +95,9 @@ Result<std::shared_ptr<Client>> SessionCore::connect(const ConnectOptions& to, c
     auto shared = shared_.lock();
     connections.engine = shared->engine.lock();
     if (connections.engine == nullptr) {
-      const size_t memory = std::min<size_t>(std::min(config_.count("reconstruction.download_buffer_limit"),
-                                                      config_.count("reconstruction.download_buffer_size")),
-                                             kMostMemory);
+      const auto memory =
+          std::min<size_t>({config_.count("reconstruction.download_buffer_limit"),
+                            config_.count("reconstruction.download_buffer_size"), kMostMemory});
       connections.engine = std::make_shared<session::Engine>(0, memory, system_clock());
       shared->engine = connections.engine;
     }

@@ -27,8 +27,8 @@ bool is_header_value(const std::string& value) {
   });
 }
 
-const char* class_name(nb::handle value) {
-  return value.is_none() ? "None" : Py_TYPE(value.ptr())->tp_name;
+std::string class_name(nb::handle value) {
+  return value.is_none() ? "None" : nb::cast<std::string>(value.type().attr("__qualname__"));
 }
 
 }  // namespace
