@@ -15,6 +15,10 @@ void RateMeter::sample(Time now, uint64_t value) {
   while (samples_.size() > 2 && now - samples_[1].time > window_) samples_.pop_front();
 }
 
+void RateMeter::amend(Time now, uint64_t value) {
+  if (samples_.size() > 1) samples_.back() = {now, value};
+}
+
 double RateMeter::per_second() const {
   if (samples_.size() < 2) return 0;
   const std::chrono::duration<double> elapsed = samples_.back().time - samples_.front().time;
@@ -27,6 +31,12 @@ Monitor::Monitor(const SessionOptions& options, const Clock& clock)
       clock_(clock),
       speed_(Speed{RateMeter(options.speed_window), RateMeter(options.speed_window),
                    RateMeter(options.speed_window)}) {
+  {
+    // What is done before anybody looks counts from here.
+    auto speed = speed_.lock();
+    const auto now = clock_.now();
+    for (auto* meter : {&speed->done, &speed->transfer, &speed->fresh}) meter->sample(now, 0);
+  }
   if (options_.stop.stop_possible()) {
     on_caller_stop_.emplace(options_.stop,
                             [this] { fail({ErrorCode::kCancelled, "cancelled by the caller"}); });
@@ -102,14 +112,16 @@ Progress Monitor::snapshot() {
   out.done_files = done_files.load(std::memory_order_relaxed);
   out.shards = *shards.lock();
   auto speed = speed_.lock();
-  if (!speed->sampled || now - speed->last >= kSampleEvery) {
-    speed->done.sample(now, out.done_bytes);
-    speed->transfer.sample(now, out.transfer_bytes);
-    speed->fresh.sample(now, out.done_new_bytes);
-    speed->last = now;
-    speed->sampled = true;
-  }
-  out.has_speed = speed->done.n_samples() >= std::max<size_t>(options_.speed_min_samples, 2);
+  const bool is_due = !speed->sampled || now - speed->last >= kSampleEvery;
+  const auto note = [&](RateMeter& meter, uint64_t value) {
+    is_due ? meter.sample(now, value) : meter.amend(now, value);
+  };
+  note(speed->done, out.done_bytes);
+  note(speed->transfer, out.transfer_bytes);
+  note(speed->fresh, out.done_new_bytes);
+  if (is_due) speed->last = now;
+  speed->sampled = true;
+  out.has_speed = speed->done.n_samples() > options_.speed_min_samples;  // one is the beginning
   if (!out.has_speed) return out;
   out.bytes_per_second = speed->done.per_second();
   out.transfer_bytes_per_second = speed->transfer.per_second();

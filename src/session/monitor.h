@@ -27,6 +27,8 @@ class RateMeter {
 
   /// Notes that the counter stood at `value`; values and times do not go back.
   void sample(Time now, uint64_t value);
+  /// Puts this in the place of the newest sample, unless that is the only one.
+  void amend(Time now, uint64_t value);
   /// Units per second between the oldest sample inside the window and the newest; 0 before there are two.
   double per_second() const;
   size_t n_samples() const { return samples_.size(); }
