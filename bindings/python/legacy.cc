@@ -156,8 +156,10 @@ std::vector<UploadInfo> upload(const ConnectOptions& to, const nb::object& progr
   if (*updater) {
     reports.report = [updater, names](const Progress& progress, const std::vector<ItemProgress>& items) {
       const AcquiredGil gil;
-      if (gil) updater->tell(progress, items, *names->lock());
-      return static_cast<bool>(gil);
+      if (!gil) return false;
+      const auto known = *names->lock();  // a copy: whoever adds files has the GIL and wants this lock
+      updater->tell(progress, items, known);
+      return true;
     };
   }
   const auto session = new_session();
@@ -170,7 +172,8 @@ std::vector<UploadInfo> upload(const ConnectOptions& to, const nb::object& progr
     names->lock()->emplace((*file)->id(), std::move(name));
   }
   const auto report = checked(finish_or_abort(commit));
-  if (*updater) updater->tell(report.progress, commit.look().items(), *names->lock());
+  const auto known = *names->lock();
+  if (*updater) updater->tell(report.progress, commit.look().items(), known);
   std::vector<UploadInfo> out;
   out.reserve(report.files.size());
   for (const auto& file : report.files) out.push_back(info_of(file.report));

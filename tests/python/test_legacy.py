@@ -20,6 +20,7 @@ from support import (
     attributes,
     fails,
     random_bytes,
+    run_python,
     upload,
 )
 
@@ -564,3 +565,23 @@ def test_a_forked_child_may_use_them(local_store):
         finally:
             os._exit(status)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_an_updater_that_is_slow_while_files_are_added(tmp_path):
+    """It lets other threads run, and the one that adds files is among them."""
+    (tmp_path / "x").write_bytes(b"abc")
+    program = """
+    import hf_xet, signal, sys, time, warnings
+    warnings.simplefilter("ignore")
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(60)
+    calls = []
+    def updater(increment):
+        calls.append(increment)
+        time.sleep(0.3)
+    paths = [sys.argv[1]] * 20_000
+    infos = hf_xet.upload_files(paths, "local://" + sys.argv[2], None, None, updater, None)
+    print(len(infos), sum(calls))
+    """
+    done = run_python(program, tmp_path, str(tmp_path / "x"), str(tmp_path / "store"))
+    assert (done.out, done.err) == ("20000 60000\n", "")
