@@ -18,12 +18,6 @@ class DownloadTask {
   DownloadTask(FileToDownload file, std::filesystem::path to)
       : id(next_task_id()), asked_for(std::move(file)), destination(std::move(to)) {}
 
-  TaskState state() {
-    const auto result = outcome.peek();
-    if (!result) return TaskState::kRunning;
-    if (*result) return TaskState::kCompleted;
-    return result->error().code == ErrorCode::kCancelled ? TaskState::kCancelled : TaskState::kFailed;
-  }
   ItemProgress now() const {
     // what is done first: the total is raised before
     const uint64_t done = progress->done_bytes.load(std::memory_order_acquire);
@@ -59,7 +53,7 @@ ItemProgress FileDownload::progress() const {
   return task_->now();
 }
 TaskState FileDownload::state() const {
-  return task_->state();
+  return task_->outcome.state();
 }
 bool FileDownload::wait_for(std::chrono::milliseconds limit) const {
   return task_->outcome.wait_for(limit);

@@ -9,6 +9,7 @@
 #include "base/sync.h"
 #include "libxet/limit.h"
 #include "xet/result.h"
+#include "xet/session.h"
 
 namespace xet::detail {
 
@@ -30,6 +31,14 @@ class Pending {
   }
 
   std::optional<Result<T>> peek() { return *state_.lock(); }
+
+  /// Of the task whose result this is.
+  TaskState state() {
+    auto result = state_.lock();
+    if (!result->has_value()) return TaskState::kRunning;
+    if (**result) return TaskState::kCompleted;
+    return (*result)->error().code == ErrorCode::kCancelled ? TaskState::kCancelled : TaskState::kFailed;
+  }
 
  private:
   Sync<std::optional<Result<T>>> state_;

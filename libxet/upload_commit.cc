@@ -18,12 +18,6 @@ class UploadTask {
  public:
   explicit UploadTask(std::optional<std::string> name) : id(next_task_id()), name_given(std::move(name)) {}
 
-  TaskState state() {
-    const auto result = outcome.peek();
-    if (!result) return TaskState::kRunning;
-    if (*result) return TaskState::kCompleted;
-    return result->error().code == ErrorCode::kCancelled ? TaskState::kCancelled : TaskState::kFailed;
-  }
   ItemProgress now() const {
     // what is done first: the total is raised before
     const uint64_t done = progress->done_bytes.load(std::memory_order_acquire);
@@ -151,7 +145,7 @@ ItemProgress StreamUpload::progress() const {
   return impl_->task()->now();
 }
 TaskState StreamUpload::state() const {
-  return impl_->task()->state();
+  return impl_->task()->outcome.state();
 }
 Status StreamUpload::write(std::span<const std::byte> bytes) {
   return impl_->write(bytes);
@@ -187,7 +181,7 @@ ItemProgress FileUpload::progress() const {
   return task_->now();
 }
 TaskState FileUpload::state() const {
-  return task_->state();
+  return task_->outcome.state();
 }
 bool FileUpload::wait_for(std::chrono::milliseconds limit) const {
   return task_->outcome.wait_for(limit);
