@@ -121,9 +121,9 @@ class XET_EXPORT UploadSession {
   UploadSession& operator=(const UploadSession&) = delete;
 
   /// Queues a file (or pipe) and returns its index in the report. Work starts at once in the background.
-  size_t add_file(const std::filesystem::path& path, FileOptions options = {});
+  size_t add_file(const std::filesystem::path& path, const FileOptions& options = {});
   /// Queues bytes that must stay valid until commit() returns or the session is gone.
-  size_t add_bytes(std::string name, std::span<const std::byte> bytes, FileOptions options = {});
+  size_t add_bytes(std::string name, std::span<const std::byte> bytes, const FileOptions& options = {});
   UploadStream add_stream(std::string name, FileOptions options = {});
 
   /// Waits until everything is durable in the store. The error is one of the whole session (store
@@ -149,10 +149,9 @@ class XET_EXPORT UploadSession {
 
 /// Xet hash and size of files, without any store: the same reading, chunking and hashing as an upload, on all
 /// cores. `options.sha256` decides whether the SHA-256 is made too. Results in input order. Blocks.
-XET_EXPORT std::vector<Result<FileReport>> hash_files(const std::shared_ptr<Client>& client,
-                                                      const std::vector<std::filesystem::path>& paths,
-                                                      FileOptions options = {.sha256 = Sha256Policy::kSkip},
-                                                      const SessionOptions& session = {});
+XET_EXPORT std::vector<Result<FileReport>> hash_files(
+    const std::shared_ptr<Client>& client, const std::vector<std::filesystem::path>& paths,
+    const FileOptions& options = {.sha256 = Sha256Policy::kSkip}, const SessionOptions& session = {});
 
 /// The chunks of one file, in order. `on_chunks` gets them in batches, from one thread at a time. Blocks.
 XET_EXPORT Result<FileReport> chunk_file(const std::shared_ptr<Client>& client,

@@ -131,7 +131,7 @@ std::vector<Result<FileReport>> run(const std::shared_ptr<Client>& client,
 
 std::vector<Result<FileReport>> hash_files(const std::shared_ptr<Client>& client,
                                            const std::vector<std::filesystem::path>& paths,
-                                           FileOptions options, const SessionOptions& session) {
+                                           const FileOptions& options, const SessionOptions& session) {
   return run(client, paths, options, session, nullptr);
 }
 

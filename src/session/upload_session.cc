@@ -233,11 +233,12 @@ void UploadSession::replace(std::shared_ptr<Impl> next) {
   next.reset();  // waits for what is under way
 }
 
-size_t UploadSession::add_file(const std::filesystem::path& path, FileOptions options) {
+size_t UploadSession::add_file(const std::filesystem::path& path, const FileOptions& options) {
   return impl()->add_file(path, options);
 }
 
-size_t UploadSession::add_bytes(std::string name, std::span<const std::byte> bytes, FileOptions options) {
+size_t UploadSession::add_bytes(std::string name, std::span<const std::byte> bytes,
+                                const FileOptions& options) {
   return impl()->add_bytes(std::move(name), bytes, options);
 }
 

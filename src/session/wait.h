@@ -44,8 +44,7 @@ class Waiter {
     });
     auto result = state_->result.lock();
     result.wait(state_->ready, [&] { return result->has_value() || stop.stop_requested(); });
-    if (!result->has_value()) return std::nullopt;
-    return std::move(**result);
+    return std::exchange(*result, std::nullopt);
   }
 
  private:

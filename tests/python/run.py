@@ -14,6 +14,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,12 +65,23 @@ class Environment:
             stamp.write_text(repr((interpreter, wanted)))
 
     def pytest(self, where: Path, variables: dict[str, str], arguments: list[str]) -> bool:
-        say(f"{where.relative_to(ROOT)}: {self.module} module, huggingface_hub {self.hub}")
         command = [self.python, "-m", "pytest", "-q", "--timeout=120", where, *arguments]
         if where == HERE:
             command.append(f"--ignore={HERE / 'hub'}")
-        # Not in the tree: some tests name a file in the current directory, and the genuine module makes it.
-        return subprocess.run([str(part) for part in command], env=os.environ | variables, cwd=BUILD).returncode == 0
+        # Not in the tree: some tests name a file in the current directory, and the genuine module makes it. One
+        # directory for each run, because two run at the same time.
+        directory = self.directory / "cwd"
+        directory.mkdir(exist_ok=True)
+        done = subprocess.run(
+            [str(part) for part in command],
+            env=os.environ | variables,
+            cwd=directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        say(f"{where.relative_to(ROOT)}: {self.module} module, huggingface_hub {self.hub}\n{done.stdout}")
+        return done.returncode == 0
 
     def record(self, variables: dict[str, str]) -> Path:
         out = BUILD / f"requests-{self.module}-{self.hub}.json"
@@ -118,16 +130,24 @@ def main() -> int:
         environment.make(arguments.python, wheel if module == "ours" else None)
     modules = [arguments.only] if arguments.only else list(OURS_FIRST)
 
-    failed = []
     variables = {"XET_PROGRAM": str(Path(arguments.xet).resolve())}
-    for module in modules:
+
+    def suite(module: str) -> str | None:
         other = environments["genuine" if module == "ours" else "ours", NEWEST]
-        environment = environments[module, NEWEST]
-        if not environment.pytest(HERE, variables | {"XET_OTHER_PYTHON": str(other.python)}, arguments.pytest):
-            failed.append(f"{module} module")
-    for (module, hub), environment in environments.items():
-        if module in modules and not environment.pytest(HERE / "hub", variables, arguments.pytest):
-            failed.append(f"{module} module under huggingface_hub {hub}")
+        passed = environments[module, NEWEST].pytest(
+            HERE, variables | {"XET_OTHER_PYTHON": str(other.python)}, arguments.pytest
+        )
+        return None if passed else f"{module} module"
+
+    def hub_suite(module: str, hub: str) -> str | None:
+        passed = environments[module, hub].pytest(HERE / "hub", variables, arguments.pytest)
+        return None if passed else f"{module} module under huggingface_hub {hub}"
+
+    # Two at a time: most of what they do is waiting.
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(suite, module) for module in modules]
+        runs += [pool.submit(hub_suite, module, hub) for module, hub in environments if module in modules]
+        failed = [told for run_ in runs if (told := run_.result())]
     for hub in HUBS:
         if arguments.only or arguments.pytest:
             continue
