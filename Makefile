@@ -116,7 +116,7 @@ wheel: ## the wheels of hf_xet into dist/, built and tried with every CPython th
 	@$(PYTHON) tools/wheel.py $(WHEEL_FLAGS)
 
 .PHONY: newcomer
-newcomer: ## prove the README: `make demo` and `make test` in a fresh Debian 12 root (as root)
+newcomer: ## prove the README: `make demo`, `make test` and `pip install .` in a fresh Debian 12 root (as root)
 	@tools/setup.sh newcomer
 	@tools/newcomer.sh
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Proves the promise of the README: on a fresh Debian 12 with git and make, `make demo` and `make test` do
-# everything. Needs root, for debootstrap and chroot. Steps:
+# everything, and `pip install .` gives the Python module. Needs root, for debootstrap and chroot. Steps:
 #   1. debootstrap --variant=minbase into a new directory (NEWCOMER_DIR, default build/newcomer);
 #   2. copy the host's package sources, resolver and CA bundle into it: how this machine reaches its package
 #      indexes, and nothing else of it;
@@ -12,7 +12,10 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 fresh=${NEWCOMER_DIR:-$root/build/newcomer}
 suite=bookworm
 commands=("$@")
-[ ${#commands[@]} -gt 0 ] || commands=("make demo" "make test")
+# The third is the README's way to the Python module; imported where no file of the project is on the path.
+pip_install='python3 -m venv /root/fresh && /root/fresh/bin/pip install --quiet . &&
+  cd / && /root/fresh/bin/python -c "import hf_xet; print(hf_xet.__file__)"'
+[ ${#commands[@]} -gt 0 ] || commands=("make demo" "make test" "$pip_install")
 
 fail() {
   echo "newcomer: $*" >&2
