@@ -92,6 +92,9 @@ class Environment:
 
 def build_wheel(interpreter: str) -> Path:
     """`pip wheel` of the tree; what did not change since the last time is not compiled again."""
+    # In an environment, because Debian's own interpreter has no pip.
+    builder = BUILD / "builder"
+    run(interpreter, "-m", "venv", "--clear", builder)
     target = BUILD / "wheel"
     target.mkdir(parents=True, exist_ok=True)
     for old in target.glob("*.whl"):
@@ -100,7 +103,7 @@ def build_wheel(interpreter: str) -> Path:
     as_release = {"XET_WERROR": "ON", "CMAKE_C_COMPILER": "cc", "CMAKE_CXX_COMPILER": "c++"}
     defines = [part for name, value in as_release.items() for part in ("-C", f"cmake.define.{name}={value}")]
     run(
-        *(interpreter, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"),
+        *(builder / "bin" / "python", "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"),
         *(*defines, "--wheel-dir", target, ROOT),
     )
     return next(target.glob("*.whl"))
