@@ -101,7 +101,9 @@ def build_wheel(interpreter: str) -> Path:
         old.unlink()
     # The compiler and flags of the release build, so that the compiler's cache serves both.
     as_release = {"XET_WERROR": "ON", "CMAKE_C_COMPILER": "cc", "CMAKE_CXX_COMPILER": "c++"}
-    defines = [part for name, value in as_release.items() for part in ("-C", f"cmake.define.{name}={value}")]
+    defines = [
+        part for name, value in as_release.items() for part in ("--config-settings", f"cmake.define.{name}={value}")
+    ]
     run(
         *(builder / "bin" / "python", "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"),
         *(*defines, "--wheel-dir", target, ROOT),
