@@ -275,12 +275,14 @@ def test_none_is_no_callback(session, local_store):
 
 
 def test_the_callback_may_ask_the_group(session, local_store):
-    asked = []
+    asked, there_is_one = [], threading.Event()
 
     def callback(_: object, __: object) -> None:
+        there_is_one.wait(10)  # the first call may come before the name below has a value
         asked.append((commit.progress().total_bytes, str(commit.status()), repr(commit)))
 
     commit = session.new_upload_commit(**local_store.access, progress_callback=callback, progress_interval_ms=1)
+    there_is_one.set()
     commit.start_upload_bytes(b"abc").result()
     wait_until(lambda: len(asked) > 2, "calls")
     commit.wait_to_finish()
@@ -291,14 +293,16 @@ def test_the_callback_may_abort(tmp_path):
     program = """
     import faulthandler, hf_xet, sys, threading
     faulthandler.dump_traceback_later(2, exit=True)
-    aborted = threading.Event()
+    aborted, there_is_one = threading.Event(), threading.Event()
     def callback(*_):
+        there_is_one.wait()
         commit.abort()
         aborted.set()
     session = hf_xet.XetSession()
     commit = session.new_upload_commit(
         endpoint="local://" + sys.argv[1], progress_callback=callback, progress_interval_ms=1
     )
+    there_is_one.set()
     aborted.wait()
     faulthandler.cancel_dump_traceback_later()
     print(commit.status())
