@@ -62,4 +62,16 @@ std::optional<ByteVector> from_base64url(std::string_view text) {
   return out;
 }
 
+std::optional<ByteVector> from_base64(std::string_view text) {
+  const size_t n_padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  if (n_padding > 0 && text.size() % 4 != 0) return std::nullopt;
+  std::string url_text(text.substr(0, text.size() - n_padding));
+  for (char& c : url_text) {
+    if (c == '-' || c == '_') return std::nullopt;
+    if (c == '+') c = '-';
+    if (c == '/') c = '_';
+  }
+  return from_base64url(url_text);
+}
+
 }  // namespace xet::core

@@ -16,4 +16,7 @@ void append_base64url(std::string& out, ByteSpan bytes);
 /// and bits behind the last byte that are not zero. So each byte string has one text.
 std::optional<ByteVector> from_base64url(std::string_view text);
 
+/// RFC 4648 section 4, with or without its padding. nullopt for anything else.
+std::optional<ByteVector> from_base64(std::string_view text);
+
 }  // namespace xet::core

@@ -6,6 +6,8 @@
 
 #include "io/file.h"
 #include "server/store/fs_object_store.h"
+#include "server/store/sqlite_database.h"
+#include "server/store/sqlite_hub_store.h"
 #include "server/store/sqlite_meta_store.h"
 #include "server/store/sync_health.h"
 
@@ -52,13 +54,16 @@ Result<EmbeddedStore> open_embedded_store(const fs::path& directory, const Embed
   }
 
   auto health = std::make_shared<store::SyncHealth>();
-  XET_TRY(auto meta, store::SqliteMetaStore::open(database, {.health = health, .clock = options.clock}));
+  XET_TRY(const auto shared,
+          store::SqliteDatabase::open(database, {.health = health, .clock = options.clock}));
   XET_TRY(auto objects, store::FsObjectStore::open(root, health, *options.clock));
-  return EmbeddedStore{
-      .root = std::move(root),
-      .service = std::make_unique<CasService>(std::move(objects), std::move(meta),
-                                              CasService::Options{.clock = options.clock, .health = health}),
-  };
+  EmbeddedStore out;
+  out.root = std::move(root);
+  out.service =
+      std::make_unique<CasService>(std::move(objects), std::make_unique<store::SqliteMetaStore>(shared),
+                                   CasService::Options{.clock = options.clock, .health = health});
+  out.hub = std::make_unique<store::SqliteHubStore>(shared);
+  return out;
 }
 
 }  // namespace xet::core

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "server/core/cas_service.h"
+#include "server/store/hub_store.h"
 #include "xet/result.h"
 
 namespace xet::core {
@@ -15,10 +16,12 @@ struct EmbeddedStoreOptions {
   const Clock* clock = &system_clock();
 };
 
-/// The store in a directory (docs/format/store.md): files and SQLite behind a CasService.
+/// The store in a directory (docs/format/store.md): files and SQLite behind a CasService, and what
+/// the Hub keeps beside it.
 struct EmbeddedStore {
   std::filesystem::path root;  ///< absolute
   std::unique_ptr<CasService> service;
+  std::unique_ptr<store::HubStore> hub;
 };
 
 /// Opens the store in `directory`, making both when they are missing. Any number may be open on one

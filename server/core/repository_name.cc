@@ -28,13 +28,6 @@ bool is_allowed(char c) {
          c == '.';
 }
 
-bool is_part(std::string_view part) {
-  const auto at_edge = [](char c) { return c == '-' || c == '.'; };
-  return !part.empty() && part.size() <= kMaxPart && std::all_of(part.begin(), part.end(), is_allowed) &&
-         !at_edge(part.front()) && !at_edge(part.back()) && part.find("--") == std::string_view::npos &&
-         part.find("..") == std::string_view::npos;
-}
-
 /// What may be repeated in a message: the name is anybody's.
 std::string shown(std::string_view name) {
   std::string out(name.substr(0, 3 * kMaxPart));
@@ -45,6 +38,13 @@ std::string shown(std::string_view name) {
 }
 
 }  // namespace
+
+bool is_name_part(std::string_view part) {
+  const auto at_edge = [](char c) { return c == '-' || c == '.'; };
+  return !part.empty() && part.size() <= kMaxPart && std::all_of(part.begin(), part.end(), is_allowed) &&
+         !at_edge(part.front()) && !at_edge(part.back()) && part.find("--") == std::string_view::npos &&
+         part.find("..") == std::string_view::npos;
+}
 
 Result<store::RepositoryName> parse_repository_name(std::string_view name) {
   if (name == kLocal) return store::RepositoryName{RepositoryType::kLocal, kLocal, kLocal};
@@ -57,7 +57,7 @@ Result<store::RepositoryName> parse_repository_name(std::string_view name) {
   const auto type = type_of(name.substr(0, first));
   if (!type) return refused("its type must be model, dataset, space or bucket");
   store::RepositoryName out{*type, name.substr(first + 1, second - first - 1), name.substr(second + 1)};
-  if (!is_part(out.name_space) || !is_part(out.name) || out.name.ends_with(".git")) {
+  if (!is_name_part(out.name_space) || !is_name_part(out.name) || out.name.ends_with(".git")) {
     return refused("namespace and name take letters, digits, '-', '_' and '.', at most 96");
   }
   // What was uploaded without a server lies there, and one namespace shares its chunks.

@@ -31,6 +31,8 @@ using Mac = std::array<std::byte, kMacBytes>;
 // What is signed begins with what it is, so that one can never be taken for the other.
 constexpr std::string_view kDataDomain = "xet data url\n";
 constexpr std::string_view kUploadDomain = "xet upload grant\n";
+constexpr std::string_view kFileDomain = "xet file grant\n";
+constexpr std::string_view kLfsDomain = "xet lfs grant\n";
 constexpr std::string_view kDataPath = "/d/";
 constexpr std::byte kGrantVersion{1};
 
@@ -92,6 +94,10 @@ bool equal_in_constant_time(const Mac& a, ByteSpan b) {
 
 tl::unexpected<Error> refused() {
   return fail(ErrorCode::kUnauthorized, "the signature of the URL is wrong");
+}
+
+tl::unexpected<Error> expired() {
+  return fail(ErrorCode::kUnauthorized, "the grant has expired");
 }
 
 /// Reads what path_and_query() writes. Each step gives false for anything else.
@@ -171,6 +177,35 @@ struct UrlSigner::State {
         std::find_if(keys.begin(), keys.end(), [&](const UrlKey& each) { return each.id == id; });
     return key == keys.end() ? nullptr : &*key;
   }
+  /// An opaque id: version, key, fields and a MAC over all of it.
+  std::string seal(std::string_view domain, ByteSpan fields) const {
+    const auto& key = keys.back();
+    ByteVector bytes{kGrantVersion};
+    append_le(bytes, key.id);
+    append_bytes(bytes, fields);
+    const Mac mac = mac_of(key, domain, bytes);
+    append_bytes(bytes, mac);
+    return to_base64url(bytes);
+  }
+  /// The fields of an id that we wrote for this domain. kUnauthorized for all else.
+  Result<ByteVector> unseal(std::string_view domain, std::string_view id, size_t n_fields) const {
+    constexpr size_t kFront = 1 + sizeof(uint32_t);
+    const auto wrong = [] { return fail(ErrorCode::kUnauthorized, "the grant is not one of this server"); };
+    const size_t n_signed = kFront + n_fields;
+    if (id.size() != ((n_signed + kMacBytes) * 4 + 2) / 3) return wrong();
+    const auto bytes = from_base64url(id);
+    if (!bytes || bytes->size() != n_signed + kMacBytes || bytes->front() != kGrantVersion) return wrong();
+    const ByteSpan all(*bytes);
+    ByteReader in(all.subspan(1));
+    XET_TRY(const uint32_t key_id, in.le<uint32_t>());
+    const auto* key = find(key_id);
+    if (key == nullptr) return wrong();
+    if (!equal_in_constant_time(mac_of(*key, domain, all.first(n_signed)), all.subspan(n_signed))) {
+      return wrong();
+    }
+    const auto fields = all.subspan(kFront, n_fields);
+    return ByteVector(fields.begin(), fields.end());
+  }
   bool is_past(uint64_t expires_at_s) const {
     const auto now = clock.wall_now().time_since_epoch();
     return expires_at_s <=
@@ -229,45 +264,76 @@ Result<DataGrant> UrlSigner::check(std::string_view path, std::string_view query
 }
 
 std::string UrlSigner::grant_id(const UploadGrant& grant) const {
-  const auto& key = state_->keys.back();
-  ByteVector bytes{kGrantVersion};
-  append_le(bytes, key.id);
-  append_hash(bytes, grant.xorb);
-  append_le(bytes, static_cast<uint64_t>(grant.repository));
-  append_le(bytes, grant.length);
-  append_le(bytes, grant.crc64);
-  append_le(bytes, grant.expires_at_s);
-  const Mac mac = mac_of(key, kUploadDomain, bytes);
-  append_bytes(bytes, mac);
-  return to_base64url(bytes);
+  ByteVector fields;
+  append_hash(fields, grant.xorb);
+  append_le(fields, static_cast<uint64_t>(grant.repository));
+  append_le(fields, grant.length);
+  append_le(fields, grant.crc64);
+  append_le(fields, grant.expires_at_s);
+  return state_->seal(kUploadDomain, fields);
 }
 
 Result<UploadGrant> UrlSigner::check_grant_id(std::string_view id) const {
-  constexpr size_t kSigned = 1 + 4 + XorbHash::kSize + 4 * 8;
-  constexpr size_t kIdChars = ((kSigned + kMacBytes) * 4 + 2) / 3;
-  const auto wrong = [] {
-    return fail(ErrorCode::kUnauthorized, "the upload grant is not one of this server");
-  };
-  if (id.size() != kIdChars) return wrong();
-  const auto bytes = from_base64url(id);
-  if (!bytes || bytes->size() != kSigned + kMacBytes || bytes->front() != kGrantVersion) return wrong();
-  ByteReader in(ByteSpan(*bytes).subspan(1));
+  XET_TRY(const auto fields, state_->unseal(kUploadDomain, id, XorbHash::kSize + 4 * 8));
+  ByteReader in(fields);
   UploadGrant out;
-  XET_TRY(const uint32_t key_id, in.le<uint32_t>());
   XET_TRY(out.xorb, in.hash<XorbHash>());
   XET_TRY(const uint64_t repository, in.le<uint64_t>());
   out.repository = static_cast<store::RepositoryId>(repository);
   XET_TRY(out.length, in.le<uint64_t>());
   XET_TRY(out.crc64, in.le<uint64_t>());
   XET_TRY(out.expires_at_s, in.le<uint64_t>());
-  const auto* key = state_->find(key_id);
-  if (key == nullptr) return wrong();
-  const ByteSpan all(*bytes);
-  if (!equal_in_constant_time(mac_of(*key, kUploadDomain, all.first(kSigned)), all.subspan(kSigned))) {
-    return wrong();
-  }
-  if (state_->is_past(out.expires_at_s))
-    return fail(ErrorCode::kUnauthorized, "the upload grant has expired");
+  if (state_->is_past(out.expires_at_s)) return expired();
+  return out;
+}
+
+std::string UrlSigner::file_id(const FileGrant& grant) const {
+  ByteVector fields;
+  append_hash(fields, grant.file);
+  append_le(fields, static_cast<uint64_t>(grant.repository));
+  append_le(fields, grant.size_bytes);
+  append_le(fields, grant.expires_at_s);
+  append_le(fields, static_cast<uint8_t>(grant.sha256 ? 1 : 0));
+  append_hash(fields, grant.sha256.value_or(Sha256Digest()));
+  return state_->seal(kFileDomain, fields);
+}
+
+Result<FileGrant> UrlSigner::check_file_id(std::string_view id) const {
+  XET_TRY(const auto fields,
+          state_->unseal(kFileDomain, id, FileHash::kSize + 3 * 8 + 1 + Sha256Digest::kSize));
+  ByteReader in(fields);
+  FileGrant out;
+  XET_TRY(out.file, in.hash<FileHash>());
+  XET_TRY(const uint64_t repository, in.le<uint64_t>());
+  out.repository = static_cast<store::RepositoryId>(repository);
+  XET_TRY(out.size_bytes, in.le<uint64_t>());
+  XET_TRY(out.expires_at_s, in.le<uint64_t>());
+  XET_TRY(const uint8_t has_sha256, in.le<uint8_t>());
+  XET_TRY(const auto sha256, in.hash<Sha256Digest>());
+  if (has_sha256 != 0) out.sha256 = sha256;
+  if (state_->is_past(out.expires_at_s)) return expired();
+  return out;
+}
+
+std::string UrlSigner::lfs_id(const LfsGrant& grant) const {
+  ByteVector fields;
+  append_hash(fields, grant.sha256);
+  append_le(fields, static_cast<uint64_t>(grant.repository));
+  append_le(fields, grant.size_bytes);
+  append_le(fields, grant.expires_at_s);
+  return state_->seal(kLfsDomain, fields);
+}
+
+Result<LfsGrant> UrlSigner::check_lfs_id(std::string_view id) const {
+  XET_TRY(const auto fields, state_->unseal(kLfsDomain, id, Sha256Digest::kSize + 3 * 8));
+  ByteReader in(fields);
+  LfsGrant out;
+  XET_TRY(out.sha256, in.hash<Sha256Digest>());
+  XET_TRY(const uint64_t repository, in.le<uint64_t>());
+  out.repository = static_cast<store::RepositoryId>(repository);
+  XET_TRY(out.size_bytes, in.le<uint64_t>());
+  XET_TRY(out.expires_at_s, in.le<uint64_t>());
+  if (state_->is_past(out.expires_at_s)) return expired();
   return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,6 +37,27 @@ struct UploadGrant {
   friend bool operator==(const UploadGrant&, const UploadGrant&) = default;
 };
 
+/// Leave to read a file of a repository as it is, without a token.
+struct FileGrant {
+  FileHash file;
+  store::RepositoryId repository = store::kLocalRepository;
+  uint64_t size_bytes = 0;
+  std::optional<Sha256Digest> sha256;  ///< what the file is called where it is versioned
+  uint64_t expires_at_s = 0;           ///< Unix seconds; from then on it is refused
+
+  friend bool operator==(const FileGrant&, const FileGrant&) = default;
+};
+
+/// Leave to upload one file as it is: the bytes that have this SHA-256.
+struct LfsGrant {
+  Sha256Digest sha256;
+  store::RepositoryId repository = store::kLocalRepository;
+  uint64_t size_bytes = 0;
+  uint64_t expires_at_s = 0;  ///< Unix seconds; from then on it is refused
+
+  friend bool operator==(const LfsGrant&, const LfsGrant&) = default;
+};
+
 /// Writes and checks what the server hands out instead of remembering it: HMAC-SHA256, truncated to 128 bit,
 /// with a key from the store's metadata, so that all processes of one store take each other's. Thread-safe.
 class UrlSigner {
@@ -62,6 +84,11 @@ class UrlSigner {
   std::string grant_id(const UploadGrant& grant) const;
   /// kUnauthorized for anything that we did not write, and for what is expired.
   Result<UploadGrant> check_grant_id(std::string_view id) const;
+  /// The same for the other grants. None is taken for one of another kind.
+  std::string file_id(const FileGrant& grant) const;
+  Result<FileGrant> check_file_id(std::string_view id) const;
+  std::string lfs_id(const LfsGrant& grant) const;
+  Result<LfsGrant> check_lfs_id(std::string_view id) const;
 
  private:
   struct State;

@@ -125,6 +125,7 @@ Result<CasClaims> parse_claims(std::string_view payload) {
       !get(json, "sub", out.principal) || !get(json, "jti", out.id)) {
     return refused();
   }
+  if (json.contains("tok") && !get(json, "tok", out.hub_token)) return refused();
   if (scope == "read") {
     out.scope = Scope::kRead;
   } else if (scope == "write") {
@@ -186,7 +187,7 @@ Result<std::string> TokenAuthority::issue(const CasClaims& claims) const {
       claims.id.size() > kMaxId) {
     return fail(ErrorCode::kInvalidArgument, "a name in a token is too long");
   }
-  const Json json{
+  Json json{
       {"iss", kIssuer},
       {"aud", kAudience},
       {"sub", claims.principal},
@@ -197,6 +198,7 @@ Result<std::string> TokenAuthority::issue(const CasClaims& claims) const {
       {"repo", claims.repository},
       {"repo_name", claims.repository_name},
   };
+  if (claims.hub_token != 0) json["tok"] = claims.hub_token;
   const auto& key = state_->keys.back();
   std::string out = key.header;
   // Text that is no UTF-8 comes back changed, but it is for logs only.

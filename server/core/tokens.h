@@ -22,6 +22,7 @@ struct CasClaims {
   uint64_t expires_at_s = 0;  ///< Unix seconds; from then on it is refused
   std::string principal;      ///< who asked for it, for logs and limits; at most 256 bytes
   std::string id;             ///< of this one token, for logs; at most 64 bytes
+  int64_t hub_token = 0;      ///< number of the Hub's token that it was given for; 0: none
 };
 
 /// Issues and checks the bearer tokens of the CAS routes: JWTs signed with Ed25519 (docs/serve.md). The key

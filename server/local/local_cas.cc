@@ -43,10 +43,12 @@ cas::Reconstruction to_cas(core::Reconstruction from) {
 
 class LocalCas final : public cas::Cas {
  public:
-  LocalCas(std::string name, fs::path directory, std::unique_ptr<core::CasService> service, size_t threads)
+  LocalCas(std::string name, fs::path directory, std::shared_ptr<core::CasService> service,
+           const core::Principal& who, size_t threads)
       : name_(std::move(name)),
         directory_(std::move(directory)),
         service_(std::move(service)),
+        who_(who),
         pool_(threads) {}
   ~LocalCas() override { in_flight_.wait(); }
 
@@ -57,7 +59,7 @@ class LocalCas final : public cas::Cas {
 
   void file_size(const FileHash& file, std::stop_token stop, cas::Callback<uint64_t> done) override {
     run(exec::Priority::kTakesMemory, std::move(stop), std::move(done),
-        [this, file](const std::stop_token&) { return service_->file_size(kOwner, file); });
+        [this, file](const std::stop_token&) { return service_->file_size(who_, file); });
   }
 
   void reconstruct(const FileHash& file, std::optional<cas::ByteRange> range, std::stop_token stop,
@@ -66,7 +68,7 @@ class LocalCas final : public cas::Cas {
         [this, file, range](const std::stop_token&) -> Result<cas::Reconstruction> {
           std::optional<core::FileRange> wanted;
           if (range) wanted = core::FileRange{.begin = range->begin, .end = range->end};
-          XET_TRY(auto out, service_->reconstruct(kOwner, file, wanted, core::ChunkHashes::kYes));
+          XET_TRY(auto out, service_->reconstruct(who_, file, wanted, core::ChunkHashes::kYes));
           return to_cas(std::move(out));
         });
   }
@@ -79,7 +81,7 @@ class LocalCas final : public cas::Cas {
   void query_dedup(const ChunkHash& chunk, std::stop_token stop,
                    cas::Callback<std::optional<ByteVector>> done) override {
     run(exec::Priority::kTakesMemory, std::move(stop), std::move(done),
-        [this, chunk](const std::stop_token&) { return service_->query_dedup(kOwner, chunk); });
+        [this, chunk](const std::stop_token&) { return service_->query_dedup(who_, chunk); });
   }
 
   void xorb_exists(const XorbHash& xorb, std::stop_token stop, cas::Callback<bool> done) override {
@@ -90,7 +92,7 @@ class LocalCas final : public cas::Cas {
   void put_xorb(cas::XorbBody body, std::stop_token stop, cas::Callback<cas::PutXorbOutcome> done) override {
     run(exec::Priority::kFreesMemory, std::move(stop), std::move(done),
         [this, body = std::move(body)](const std::stop_token& token) -> Result<cas::PutXorbOutcome> {
-          XET_TRY(const bool is_new, service_->put_xorb(kOwner, body.hash, body.pieces, token));
+          XET_TRY(const bool is_new, service_->put_xorb(who_, body.hash, body.pieces, token));
           return cas::PutXorbOutcome{.was_inserted = is_new, .sent_bytes = is_new ? body.size_bytes : 0};
         });
   }
@@ -98,7 +100,7 @@ class LocalCas final : public cas::Cas {
   void put_shard(ByteVector shard, std::stop_token stop, cas::Callback<void> done) override {
     run(exec::Priority::kFreesMemory, std::move(stop), std::move(done),
         [this, shard = std::move(shard)](const std::stop_token& token) -> Status {
-          XET_TRY([[maybe_unused]] const auto outcome, service_->put_shard(kOwner, shard, {}, token));
+          XET_TRY([[maybe_unused]] const auto outcome, service_->put_shard(who_, shard, {}, token));
           return {};
         });
   }
@@ -119,10 +121,21 @@ class LocalCas final : public cas::Cas {
 
   const std::string name_;
   const fs::path directory_;
-  const std::unique_ptr<core::CasService> service_;
+  const std::shared_ptr<core::CasService> service_;
+  const core::Principal who_;
   exec::InFlight in_flight_;
   exec::ThreadPool pool_;  // last: its threads use the rest
 };
+
+Result<std::unique_ptr<cas::Cas>> make(std::string name, fs::path directory,
+                                       std::shared_ptr<core::CasService> service, const core::Principal& who,
+                                       const LocalCasOptions& options) {
+  for (const char* part : {"shard-cache", "staging"}) {
+    XET_TRY_STATUS(io::create_directories(directory / part));
+  }
+  return std::make_unique<LocalCas>(std::move(name), std::move(directory), std::move(service), who,
+                                    options.threads);
+}
 
 }  // namespace
 
@@ -130,11 +143,15 @@ Result<std::unique_ptr<cas::Cas>> open_local_cas(const fs::path& directory, cons
   if (directory.empty())
     return fail(ErrorCode::kInvalidArgument, "local: needs a directory, as in local:DIR");
   XET_TRY(auto store, core::open_embedded_store(directory));
-  for (const char* name : {"shard-cache", "staging"}) {
-    XET_TRY_STATUS(io::create_directories(store.root / name));
-  }
-  return std::make_unique<LocalCas>(fmt::format("local:{}", directory.string()), std::move(store.root),
-                                    std::move(store.service), options.threads);
+  return make(fmt::format("local:{}", directory.string()), std::move(store.root), std::move(store.service),
+              kOwner, options);
+}
+
+Result<std::unique_ptr<cas::Cas>> make_local_cas(core::CasService& service, const core::Principal& who,
+                                                 const fs::path& directory, const LocalCasOptions& options) {
+  // Not ours to destroy.
+  std::shared_ptr<core::CasService> borrowed(&service, [](core::CasService*) {});
+  return make(fmt::format("repository {}", who.repository), directory, std::move(borrowed), who, options);
 }
 
 }  // namespace xet::server

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "cas/cas.h"
+#include "server/core/cas_service.h"
 #include "xet/result.h"
 
 namespace xet::server {
@@ -19,6 +20,12 @@ struct LocalCasOptions {
 ///
 /// Callbacks come on the store's own threads. The store must not be destroyed from one of its callbacks.
 Result<std::unique_ptr<cas::Cas>> open_local_cas(const std::filesystem::path& directory,
+                                                 const LocalCasOptions& options = {});
+
+/// The same over a service that is open already, on behalf of one principal. Shards of its uploads are kept
+/// below `directory`, which is made when it is missing. The service must outlive the Cas.
+Result<std::unique_ptr<cas::Cas>> make_local_cas(core::CasService& service, const core::Principal& who,
+                                                 const std::filesystem::path& directory,
                                                  const LocalCasOptions& options = {});
 
 }  // namespace xet::server

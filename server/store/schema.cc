@@ -89,6 +89,57 @@ CREATE TABLE keys(
   not_before INTEGER NOT NULL,
   not_after INTEGER) STRICT;
 )sql",
+    // The Hub. Its times are milliseconds. A deleted repository keeps its row, under a name that none can
+    // have, so that no number ever means another repository.
+    R"sql(
+ALTER TABLE repos ADD COLUMN private INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE repos ADD COLUMN created_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE repos ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE repos ADD COLUMN deleted_at INTEGER;
+CREATE TABLE users(
+  user_id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  created_at INTEGER NOT NULL) STRICT;
+CREATE TABLE tokens(
+  token_id INTEGER PRIMARY KEY AUTOINCREMENT,
+  token_hash BLOB NOT NULL UNIQUE,
+  user_id INTEGER NOT NULL,
+  role INTEGER NOT NULL,
+  label TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  expires_at INTEGER,
+  revoked_at INTEGER) STRICT;
+CREATE TABLE token_scopes(
+  token_id INTEGER NOT NULL,
+  ns_name TEXT NOT NULL,
+  PRIMARY KEY(token_id, ns_name)) STRICT, WITHOUT ROWID;
+CREATE TABLE refs(
+  repo_id INTEGER NOT NULL,
+  name TEXT NOT NULL,
+  commit_id BLOB NOT NULL,
+  PRIMARY KEY(repo_id, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE git_objects(
+  repo_id INTEGER NOT NULL,
+  oid BLOB NOT NULL,
+  kind INTEGER NOT NULL,
+  data BLOB NOT NULL,
+  UNIQUE(repo_id, oid)) STRICT;
+CREATE TABLE lfs_files(
+  repo_id INTEGER NOT NULL,
+  sha256 BLOB NOT NULL,
+  file_hash BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  PRIMARY KEY(repo_id, sha256)) STRICT, WITHOUT ROWID;
+CREATE TABLE bucket_entries(
+  repo_id INTEGER NOT NULL,
+  path TEXT NOT NULL,
+  file_hash BLOB NOT NULL,
+  size INTEGER NOT NULL,
+  mtime INTEGER NOT NULL,
+  uploaded_at INTEGER NOT NULL,
+  content_type TEXT NOT NULL,
+  PRIMARY KEY(repo_id, path)) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 Result<int> version_of(sqlite::Connection& connection) {

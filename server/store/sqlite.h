@@ -49,6 +49,7 @@ class Query {
 
   int64_t integer(int column) const;
   ByteSpan blob(int column) const;
+  std::string_view text(int column) const { return as_chars(blob(column)); }
   bool is_null(int column) const;
   /// kCorruption when the column is not 32 bytes long.
   template <class HashType>

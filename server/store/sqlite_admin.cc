@@ -1,13 +1,10 @@
 // The parts of SqliteMetaStore that no upload and no download goes through.
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <utility>
 
-#include "io/file.h"
 #include "server/store/sqlite_meta_store.h"
 #include "server/store/sqlite_rows.h"
 
@@ -19,14 +16,6 @@ using sqlite::Connection;
 
 // The only algorithm for each purpose so far.
 constexpr int kFirstAlgorithm = 1;
-
-Result<std::optional<RepositoryId>> look_up_repository(Connection& connection, const RepositoryName& name) {
-  XET_TRY(auto query, connection.query("SELECT repo_id FROM repos JOIN namespaces USING (ns_id) "
-                                       "WHERE type = ?1 AND namespaces.name = ?2 AND repos.name = ?3"));
-  XET_TRY(const bool found, query.bind(static_cast<int>(name.type), name.name_space, name.name).step());
-  if (!found) return std::nullopt;
-  return query.integer(0);
-}
 
 Result<std::vector<SigningKey>> look_up_keys(Connection& connection, KeyPurpose purpose) {
   XET_TRY(auto query, connection.query("SELECT kid, secret FROM keys WHERE purpose = ?1 AND alg = ?2 "
@@ -89,53 +78,37 @@ Status check_references(Connection& connection, std::vector<std::string>& out) {
 }  // namespace
 
 Result<std::optional<RepositoryId>> SqliteMetaStore::find_repository(const RepositoryName& name) {
-  XET_TRY(auto connection, reader());
-  return look_up_repository(*connection, name);
+  XET_TRY(auto connection, database_->reader());
+  return find_repository_row(*connection, name);
 }
 
 Result<RepositoryId> SqliteMetaStore::ensure_repository(const RepositoryName& name) {
   XET_TRY(const auto known, find_repository(name));
   if (known) return *known;
   RepositoryId out = 0;
+  const int64_t now_ms = database_->now_ms();
   const auto work = [&](Connection& connection) -> Status {
-    XET_TRY(auto add_space,
-            connection.query("INSERT INTO namespaces(name) VALUES (?1) ON CONFLICT(name) DO NOTHING"));
-    XET_TRY_STATUS(add_space.bind(name.name_space).run());
-    XET_TRY(auto add,
-            connection.query("INSERT INTO repos(ns_id, type, name) SELECT ns_id, ?1, ?3 FROM namespaces "
-                             "WHERE name = ?2 ON CONFLICT(type, ns_id, name) DO NOTHING"));
-    XET_TRY_STATUS(add.bind(static_cast<int>(name.type), name.name_space, name.name).run());
-    XET_TRY(const auto found, look_up_repository(connection, name));
+    XET_TRY([[maybe_unused]] const bool is_new, insert_repository_row(connection, name, now_ms));
+    XET_TRY(const auto found, find_repository_row(connection, name));
     if (!found) return fail(ErrorCode::kInternal, "a repository is not there after it was added");
     out = *found;
     return {};
   };
-  XET_TRY_STATUS(write(work));
+  XET_TRY_STATUS(database_->write(work));
   return out;
-}
-
-/// Secrets lie in the database from now on. What SQLite creates beside it later gets its mode.
-Status SqliteMetaStore::protect_files() const {
-  for (const char* suffix : {"", "-wal", "-shm"}) {
-    const std::filesystem::path path = path_.string() + suffix;
-    if (::chmod(path.c_str(), 0600) != 0 && errno != ENOENT) {
-      return io::fail_errno("cannot take away other users' access, which keys need, from", path, errno);
-    }
-  }
-  return {};
 }
 
 Result<std::vector<SigningKey>> SqliteMetaStore::signing_keys(
     KeyPurpose purpose, const std::function<Result<ByteVector>()>& make) {
   {
-    XET_TRY(auto connection, reader());
+    XET_TRY(auto connection, database_->reader());
     XET_TRY(auto known, look_up_keys(*connection, purpose));
     if (!known.empty()) return known;
   }
   XET_TRY(const auto secret, make());
-  XET_TRY_STATUS(protect_files());
+  XET_TRY_STATUS(database_->protect_files());
   std::vector<SigningKey> out;
-  const int64_t now = now_s();
+  const int64_t now = database_->now_s();
   const auto work = [&](Connection& connection) -> Status {
     // Again, with the lock: another process may have been faster, and then its key counts.
     XET_TRY(out, look_up_keys(connection, purpose));
@@ -146,12 +119,12 @@ Result<std::vector<SigningKey>> SqliteMetaStore::signing_keys(
     XET_TRY(out, look_up_keys(connection, purpose));
     return {};
   };
-  XET_TRY_STATUS(write(work));
+  XET_TRY_STATUS(database_->write(work));
   return out;
 }
 
 Result<MetaTotals> SqliteMetaStore::totals() {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(const auto transaction, ReadTransaction::begin(*connection));
   MetaTotals out;
   {
@@ -169,8 +142,11 @@ Result<MetaTotals> SqliteMetaStore::totals() {
     out.files = static_cast<uint64_t>(query.integer(0));
     out.logical_bytes = static_cast<uint64_t>(query.integer(1));
   }
-  XET_TRY(auto query,
-          (*connection).query("SELECT (SELECT count(*) FROM shards), (SELECT count(*) FROM repos)"));
+  XET_TRY(
+      auto query,
+      (*connection)
+          .query(
+              "SELECT (SELECT count(*) FROM shards), (SELECT count(*) FROM repos WHERE deleted_at IS NULL)"));
   XET_TRY([[maybe_unused]] const bool row, query.step());
   out.shards = static_cast<uint64_t>(query.integer(0));
   out.repositories = static_cast<uint64_t>(query.integer(1));
@@ -178,7 +154,7 @@ Result<MetaTotals> SqliteMetaStore::totals() {
 }
 
 Result<std::vector<XorbRow>> SqliteMetaStore::xorbs_after(uint64_t after, uint32_t limit) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(auto query,
           (*connection)
               .query("SELECT " XET_XORB_COLUMNS
@@ -193,7 +169,7 @@ Result<std::vector<XorbRow>> SqliteMetaStore::xorbs_after(uint64_t after, uint32
 }
 
 Result<std::vector<ShardRow>> SqliteMetaStore::shards_after(uint64_t after, uint32_t limit) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(auto query, (*connection)
                           .query("SELECT shard_id, shard_hash, obj_size FROM shards WHERE shard_id > ?1 "
                                  "ORDER BY shard_id LIMIT ?2"));
@@ -210,7 +186,7 @@ Result<std::vector<ShardRow>> SqliteMetaStore::shards_after(uint64_t after, uint
 }
 
 Result<std::vector<MetaStore::NumberedFile>> SqliteMetaStore::files_after(uint64_t after, uint32_t limit) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(auto query, (*connection)
                           .query("SELECT rowid, file_hash, " XET_FILE_COLUMNS
                                  " FROM file_recon WHERE rowid > ?1 ORDER BY rowid LIMIT ?2"));
@@ -225,13 +201,13 @@ Result<std::vector<MetaStore::NumberedFile>> SqliteMetaStore::files_after(uint64
 }
 
 Result<bool> SqliteMetaStore::shard_exists(const ShardHash& shard) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(auto query, (*connection).query("SELECT 1 FROM shards WHERE shard_hash = ?1"));
   return query.bind(shard).step();
 }
 
 Result<std::vector<std::string>> SqliteMetaStore::find_inconsistencies(bool thorough) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   std::vector<std::string> out;
   XET_TRY_STATUS(check_file(*connection, thorough, out));
   // One view, so that a shard registered meanwhile is seen with its xorbs.

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "server/store/schema.h"
 #include "server/store/sqlite_rows.h"
 
 namespace xet::store {
@@ -139,46 +138,14 @@ Status write_shard(Connection& connection, const ShardCommit& commit, int64_t no
 
 }  // namespace
 
-Result<std::unique_ptr<SqliteMetaStore>> SqliteMetaStore::open(const std::filesystem::path& path,
-                                                               const Options& options) {
-  XET_TRY(auto writer,
-          Connection::open(path, {.busy_timeout = options.busy_timeout, .health = options.health}));
-  XET_TRY_STATUS(migrate(*writer));
-  return std::unique_ptr<SqliteMetaStore>(new SqliteMetaStore(path, options, std::move(writer)));
-}
-
-Result<SqliteMetaStore::Reader> SqliteMetaStore::reader() {
-  {
-    auto idle = idle_readers_.lock();
-    if (!idle->empty()) {
-      auto connection = std::move(idle->back());
-      idle->pop_back();
-      return Reader(*this, std::move(connection));
-    }
-  }
-  XET_TRY(auto connection,
-          Connection::open(path_, {.busy_timeout = options_.busy_timeout, .health = options_.health}));
-  return Reader(*this, std::move(connection));
-}
-
-Status SqliteMetaStore::write(const WriteQueue::Work& work) {
-  XET_TRY_STATUS(options_.health->check_writable());
-  return writes_.run(work);
-}
-
-int64_t SqliteMetaStore::now_s() const {
-  return std::chrono::duration_cast<std::chrono::seconds>(options_.clock->wall_now().time_since_epoch())
-      .count();
-}
-
 Result<XorbLookup> SqliteMetaStore::find_xorb(const XorbHash& xorb) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   return look_up_xorb(*connection, xorb);
 }
 
 Result<std::vector<std::optional<XorbRow>>> SqliteMetaStore::find_usable_xorbs(
     std::span<const XorbHash> xorbs) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(const auto transaction, ReadTransaction::begin(*connection));
   std::vector<std::optional<XorbRow>> out;
   out.reserve(xorbs.size());
@@ -198,8 +165,8 @@ Result<std::vector<std::optional<XorbRow>>> SqliteMetaStore::find_usable_xorbs(
 
 Result<XorbInsert> SqliteMetaStore::insert_xorb(RepositoryId repository, const XorbRow& row) {
   XorbInsert out;
-  const int64_t now = now_s();
-  XET_TRY_STATUS(write([&](Connection& connection) -> Status {
+  const int64_t now = database_->now_s();
+  XET_TRY_STATUS(database_->write([&](Connection& connection) -> Status {
     XET_TRY(const auto scope, scope_of(connection, repository));
     XET_TRY(const auto known, look_up_xorb(connection, row.hash));
     if (known.usable) {
@@ -227,15 +194,15 @@ Result<XorbInsert> SqliteMetaStore::insert_xorb(RepositoryId repository, const X
 
 Result<bool> SqliteMetaStore::revive_xorb(const XorbRow& row) {
   bool usable = false;
-  XET_TRY_STATUS(write([&](Connection& connection) -> Status {
-    XET_TRY(usable, touch_xorb(connection, row, now_s()));
+  XET_TRY_STATUS(database_->write([&](Connection& connection) -> Status {
+    XET_TRY(usable, touch_xorb(connection, row, database_->now_s()));
     return {};
   }));
   return usable;
 }
 
 Result<std::optional<FileRow>> SqliteMetaStore::find_file(const FileHash& file) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(auto query,
           (*connection).query("SELECT " XET_FILE_COLUMNS " FROM file_recon WHERE file_hash = ?1"));
   XET_TRY(const bool found, query.bind(file).step());
@@ -244,7 +211,7 @@ Result<std::optional<FileRow>> SqliteMetaStore::find_file(const FileHash& file) 
 }
 
 Result<std::optional<FileRow>> SqliteMetaStore::find_file_of(RepositoryId repository, const FileHash& file) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(auto query,
           (*connection)
               .query("SELECT file_recon.size, n_terms, inline_manifest, manifest_gen FROM repo_files "
@@ -255,14 +222,14 @@ Result<std::optional<FileRow>> SqliteMetaStore::find_file_of(RepositoryId reposi
 }
 
 Result<bool> SqliteMetaStore::may_read(RepositoryId repository, const FileHash& file) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(auto query, (*connection).query("SELECT 1 FROM repo_files WHERE repo_id = ?1 AND file_hash = ?2"));
   return query.bind(repository, file).step();
 }
 
 Result<bool> SqliteMetaStore::touch_shard(RepositoryId repository, const ShardHash& shard) {
   {
-    XET_TRY(auto connection, reader());
+    XET_TRY(auto connection, database_->reader());
     XET_TRY(auto query, (*connection).query("SELECT 1 FROM shards WHERE shard_hash = ?1 AND repo_id = ?2"));
     XET_TRY(const bool found, query.bind(shard, repository).step());
     if (!found) return false;
@@ -274,7 +241,7 @@ Result<bool> SqliteMetaStore::touch_shard(RepositoryId repository, const ShardHa
     if (!must_write) return true;
   }
   bool usable = false;
-  const int64_t now = now_s();
+  const int64_t now = database_->now_s();
   const auto work = [&](Connection& connection) -> Status {
     XET_TRY(auto query, connection.query("SELECT shard_id, n_xorbs FROM shards WHERE shard_hash = ?1"));
     XET_TRY(const bool found, query.bind(shard).step());
@@ -289,21 +256,21 @@ Result<bool> SqliteMetaStore::touch_shard(RepositoryId repository, const ShardHa
     usable = connection.changes() == n_xorbs;
     return {};
   };
-  XET_TRY_STATUS(write(work));
+  XET_TRY_STATUS(database_->write(work));
   return usable;
 }
 
 Result<ShardCommitOutcome> SqliteMetaStore::commit_shard(const ShardCommit& commit) {
   ShardCommitOutcome outcome;
-  const int64_t now = now_s();
-  XET_TRY_STATUS(
-      write([&](Connection& connection) { return write_shard(connection, commit, now, outcome); }));
+  const int64_t now = database_->now_s();
+  XET_TRY_STATUS(database_->write(
+      [&](Connection& connection) { return write_shard(connection, commit, now, outcome); }));
   return outcome;
 }
 
 Result<std::vector<XorbRow>> SqliteMetaStore::find_key_chunk(RepositoryId repository, const ChunkHash& chunk,
                                                              uint32_t max_neighbours) {
-  XET_TRY(auto connection, reader());
+  XET_TRY(auto connection, database_->reader());
   XET_TRY(const auto scope, scope_of(*connection, repository));
   std::vector<XorbRow> out;
   int64_t shard_id = 0;

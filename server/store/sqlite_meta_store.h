@@ -1,7 +1,5 @@
 #pragma once
 
-#include <chrono>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -10,27 +8,15 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
-#include "base/sync.h"
 #include "server/store/meta_store.h"
-#include "server/store/sqlite.h"
-#include "server/store/sync_health.h"
-#include "server/store/write_queue.h"
+#include "server/store/sqlite_database.h"
 
 namespace xet::store {
 
-/// The MetaStore in one SQLite file. Writes go through one connection with group commit; reads use
-/// connections of their own, which never wait for writers (WAL).
+/// The MetaStore in a SQLite file.
 class SqliteMetaStore final : public MetaStore {
  public:
-  struct Options {
-    std::chrono::milliseconds busy_timeout{30'000};
-    std::shared_ptr<SyncHealth> health;  ///< required
-    const Clock* clock = &system_clock();
-  };
-  /// Opens or creates the file and migrates it.
-  static Result<std::unique_ptr<SqliteMetaStore>> open(const std::filesystem::path& path,
-                                                       const Options& options);
+  explicit SqliteMetaStore(std::shared_ptr<SqliteDatabase> database) : database_(std::move(database)) {}
 
   Result<XorbLookup> find_xorb(const XorbHash& xorb) override;
   Result<std::vector<std::optional<XorbRow>>> find_usable_xorbs(std::span<const XorbHash> xorbs) override;
@@ -56,35 +42,7 @@ class SqliteMetaStore final : public MetaStore {
   Result<std::vector<std::string>> find_inconsistencies(bool thorough) override;
 
  private:
-  /// A reading connection on loan.
-  class Reader {
-   public:
-    Reader(SqliteMetaStore& store, std::unique_ptr<sqlite::Connection> connection)
-        : store_(&store), connection_(std::move(connection)) {}
-    Reader(Reader&&) noexcept = default;
-    Reader& operator=(Reader&&) = delete;
-    ~Reader() {
-      if (connection_) store_->idle_readers_.lock()->push_back(std::move(connection_));
-    }
-    sqlite::Connection& operator*() { return *connection_; }
-
-   private:
-    SqliteMetaStore* store_;
-    std::unique_ptr<sqlite::Connection> connection_;
-  };
-
-  SqliteMetaStore(std::filesystem::path path, Options options, std::unique_ptr<sqlite::Connection> writer)
-      : path_(std::move(path)), options_(std::move(options)), writes_(std::move(writer)) {}
-
-  Result<Reader> reader();
-  Status write(const WriteQueue::Work& work);
-  int64_t now_s() const;
-  Status protect_files() const;
-
-  const std::filesystem::path path_;
-  const Options options_;
-  WriteQueue writes_;
-  Sync<std::vector<std::unique_ptr<sqlite::Connection>>> idle_readers_;
+  const std::shared_ptr<SqliteDatabase> database_;
 };
 
 }  // namespace xet::store

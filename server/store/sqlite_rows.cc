@@ -42,6 +42,27 @@ Result<int64_t> scope_of(sqlite::Connection& connection, RepositoryId repository
   return query.integer(0);
 }
 
+Result<std::optional<RepositoryId>> find_repository_row(sqlite::Connection& connection,
+                                                        const RepositoryName& name) {
+  XET_TRY(auto query, connection.query("SELECT repo_id FROM repos JOIN namespaces USING (ns_id) "
+                                       "WHERE type = ?1 AND namespaces.name = ?2 AND repos.name = ?3"));
+  XET_TRY(const bool found, query.bind(static_cast<int>(name.type), name.name_space, name.name).step());
+  if (!found) return std::nullopt;
+  return query.integer(0);
+}
+
+Result<bool> insert_repository_row(sqlite::Connection& connection, const RepositoryName& name,
+                                   int64_t now_ms) {
+  XET_TRY(auto add_space,
+          connection.query("INSERT INTO namespaces(name) VALUES (?1) ON CONFLICT(name) DO NOTHING"));
+  XET_TRY_STATUS(add_space.bind(name.name_space).run());
+  XET_TRY(auto add, connection.query("INSERT INTO repos(ns_id, type, name, created_at, updated_at) "
+                                     "SELECT ns_id, ?1, ?3, ?4, ?4 FROM namespaces WHERE name = ?2 "
+                                     "ON CONFLICT(type, ns_id, name) DO NOTHING"));
+  XET_TRY_STATUS(add.bind(static_cast<int>(name.type), name.name_space, name.name, now_ms).run());
+  return connection.changes() == 1;
+}
+
 Result<ReadTransaction> ReadTransaction::begin(sqlite::Connection& connection) {
   XET_TRY(auto query, connection.query("BEGIN"));
   XET_TRY_STATUS(query.run());

@@ -23,6 +23,12 @@ FileRow file_row(const sqlite::Query& query, int first, const FileHash& file);
 /// unknown one.
 Result<int64_t> scope_of(sqlite::Connection& connection, RepositoryId repository);
 
+Result<std::optional<RepositoryId>> find_repository_row(sqlite::Connection& connection,
+                                                        const RepositoryName& name);
+/// Makes it, and its namespace, when it is missing. True: it was.
+Result<bool> insert_repository_row(sqlite::Connection& connection, const RepositoryName& name,
+                                   int64_t now_ms);
+
 /// Reads that belong together: one view of the database, and locks taken once instead of for each statement.
 /// Ends with the object.
 class ReadTransaction {

@@ -110,7 +110,8 @@ TEST(ConcurrentStores, ProcessesShareADirectory) {
 TEST(GroupCommit, KeepsTheWorkOfEveryThreadApart) {
   const TempDir dir;
   const auto health = std::make_shared<store::SyncHealth>();
-  const auto meta = *store::SqliteMetaStore::open(dir / "meta.sqlite", {.health = health});
+  const auto meta = std::make_unique<store::SqliteMetaStore>(
+      *store::SqliteDatabase::open(dir / "meta.sqlite", {.health = health}));
   std::atomic<int> refused{0};
   on_threads(8, [&](size_t i) {
     for (uint64_t k = 0; k < 20; ++k) {

@@ -26,8 +26,8 @@ XorbRow row_of(uint64_t seed, uint32_t generation = 0) {
 class Meta : public ::testing::Test {
  protected:
   std::unique_ptr<SqliteMetaStore> open() {
-    return *SqliteMetaStore::open(dir_ / "meta.sqlite",
-                                  {.busy_timeout = std::chrono::milliseconds(5000), .health = health_});
+    return std::make_unique<SqliteMetaStore>(*store::SqliteDatabase::open(
+        dir_ / "meta.sqlite", {.busy_timeout = std::chrono::milliseconds(5000), .health = health_}));
   }
   /// SQL that only tests have a use for.
   Status execute(const char* sql) {
@@ -156,7 +156,7 @@ TEST_F(Meta, ForgetsKeyChunksOfDeletedXorbsUntilTheyAreFoundElsewhere) {
 TEST_F(Meta, RefusesANewerSchema) {
   meta_.reset();
   ASSERT_THAT(execute("UPDATE schema_version SET version = 1000"), IsOk());
-  EXPECT_THAT(SqliteMetaStore::open(dir_ / "meta.sqlite", {.health = health_}),
+  EXPECT_THAT(store::SqliteDatabase::open(dir_ / "meta.sqlite", {.health = health_}),
               FailsWith(ErrorCode::kInvalidArgument, "newer"));
 }
 
@@ -171,8 +171,8 @@ TEST_F(Meta, IsDurableAtEveryCommit) {
 }
 
 TEST_F(Meta, GivesUpWaitingForAnotherProcess) {
-  const auto impatient = *SqliteMetaStore::open(
-      dir_ / "meta.sqlite", {.busy_timeout = std::chrono::milliseconds(1), .health = health_});
+  const auto impatient = std::make_unique<SqliteMetaStore>(*store::SqliteDatabase::open(
+      dir_ / "meta.sqlite", {.busy_timeout = std::chrono::milliseconds(1), .health = health_}));
   const auto other = *store::sqlite::Connection::open(dir_ / "meta.sqlite", {.health = health_});
   ASSERT_THAT(other->execute("BEGIN IMMEDIATE"), IsOk());
   EXPECT_THAT(impatient->insert_xorb(store::kLocalRepository, row_of(1)), FailsWith(ErrorCode::kUnavailable));
