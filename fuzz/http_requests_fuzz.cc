@@ -37,14 +37,17 @@ void try_target(std::string_view text) {
   const auto target = Target::parse(text);
   if (!target) return;
   expect(target->path.starts_with('/'));
-  const auto segments = decode_path(target->path);
+  const auto segments = split_path(target->path);
   if (segments) {
-    for (const auto& segment : *segments) {
-      expect(!segment.empty() && segment != "." && segment != ".." &&
-             segment.find('/') == std::string::npos && segment.find('\0') == std::string::npos);
+    for (const auto raw : *segments) {
+      const auto segment = decode_segment(raw);
+      if (!segment) continue;
+      expect(!segment->empty() && *segment != "." && *segment != ".." &&
+             segment->find('/') == std::string::npos && segment->find('\0') == std::string::npos);
     }
   }
   (void)query_values(target->query, "file_id");
+  (void)form_values(target->query, "paths");
   for (const bool is_admin : {false, true}) {
     const auto match = find_route("GET", target->path, is_admin);
     if (match.kind == RouteMatch::Kind::kFound)

@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -27,6 +28,8 @@ struct RawArguments {
   std::string hash, output, range, manifest, directory, token;
   std::string data, listen = "127.0.0.1:8080", admin_listen, public_url, tls_certificate, tls_key, auth;
   std::string scope, repository, lifetime;
+  std::string user, role, token_number;
+  std::vector<std::string> name_spaces;
   bool access_log = false, deep = false;
   bool json = false, quiet = false, recursive = false, verify = false, no_sha256 = false, sha256 = false;
 };
@@ -205,21 +208,52 @@ Result<Command> serve_command(const RawArguments& raw) {
                            .access_log = raw.access_log});
 }
 
+/// nullopt when --ttl was not given.
+Result<std::optional<std::chrono::seconds>> lifetime_of(const RawArguments& raw, std::chrono::hours longest) {
+  if (raw.lifetime.empty()) return std::nullopt;
+  const auto lifetime = config::parse_duration(raw.lifetime);
+  if (!lifetime || *lifetime < std::chrono::seconds(1) || *lifetime > longest)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("--ttl is a time such as 30m, 12h or 7d, at most {}d, not '{}'",
+                            longest.count() / 24, one_line(raw.lifetime)));
+  return std::chrono::duration_cast<std::chrono::seconds>(*lifetime);
+}
+
 Result<Command> token_command(const RawArguments& raw) {
-  constexpr std::chrono::hours kLongest{24 * 366};
   AdminTokenArgs out{.data = raw.data, .may_write = raw.scope == "write", .repository = raw.repository};
   if (raw.scope != "read" && raw.scope != "write")
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("--scope is read or write, not '{}'", one_line(raw.scope)));
-  if (!raw.lifetime.empty()) {
-    const auto lifetime = config::parse_duration(raw.lifetime);
-    if (!lifetime || *lifetime < std::chrono::seconds(1) || *lifetime > kLongest)
-      return fail(ErrorCode::kInvalidArgument,
-                  fmt::format("--ttl is a time such as 30m, 12h or 7d, at most 366d, not '{}'",
-                              one_line(raw.lifetime)));
-    out.lifetime = std::chrono::duration_cast<std::chrono::seconds>(*lifetime);
-  }
+  XET_TRY(const auto lifetime, lifetime_of(raw, std::chrono::hours(24 * 366)));
+  if (lifetime) out.lifetime = *lifetime;
   return Command(std::move(out));
+}
+
+Result<Command> create_token_command(const RawArguments& raw) {
+  CreateTokenArgs out{.data = raw.data, .user = raw.user, .name_spaces = raw.name_spaces, .lifetime = {}};
+  if (raw.role == "read") {
+    out.role = HubRole::kRead;
+  } else if (raw.role == "write") {
+    out.role = HubRole::kWrite;
+  } else if (raw.role == "admin") {
+    out.role = HubRole::kAdmin;
+  } else {
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("--role is read, write or admin, not '{}'", one_line(raw.role)));
+  }
+  XET_TRY(out.lifetime, lifetime_of(raw, std::chrono::hours(24 * 3660)));
+  return Command(std::move(out));
+}
+
+Result<Command> revoke_token_command(const RawArguments& raw) {
+  RevokeTokenArgs out{.data = raw.data};
+  const char* const end = raw.token_number.data() + raw.token_number.size();
+  const auto [parsed_to, error] = std::from_chars(raw.token_number.data(), end, out.id);
+  if (error != std::errc{} || parsed_to != end || out.id < 1)
+    return fail(ErrorCode::kInvalidArgument,
+                fmt::format("a token is named by its number in `xet admin token list`, not by '{}'",
+                            one_line(raw.token_number.substr(0, 20))));
+  return Command(out);
 }
 
 /// One command of the program: its part of the parser, and what its words mean.
@@ -276,6 +310,26 @@ void add_server_commands(CLI::App& app, RawArguments& raw, std::vector<CommandSp
   auto& fsck = add(admin, kAdminFsckHelp,
                    [&raw]() -> Result<Command> { return Command(AdminFsckArgs{raw.data, raw.deep}); });
   fsck.add_flag("--deep", raw.deep, "Also read every object and hash every chunk");
+
+  auto& user = add_command(admin, kUserHelp);
+  user.require_subcommand(1);
+  auto& add_user = add(user, kAddUserHelp,
+                       [&raw]() -> Result<Command> { return Command(AddUserArgs{raw.data, raw.user}); });
+  add_user.add_option("NAME", raw.user, "What the user is called")->required()->type_name("");
+  add(user, kListUsersHelp, [&raw]() -> Result<Command> { return Command(ListUsersArgs{raw.data}); });
+
+  auto& hub_token = add_command(admin, kHubTokenHelp);
+  hub_token.require_subcommand(1);
+  auto& create = add(hub_token, kCreateTokenHelp, [&raw] { return create_token_command(raw); });
+  create.add_option("--user", raw.user, "Whose it is")->required()->type_name("NAME");
+  create.add_option("--role", raw.role, "read, write or admin")->required()->type_name("ROLE");
+  create.add_option("--namespace", raw.name_spaces, "Where it holds (may be given several times)")
+      ->type_name("NAME");
+  create.add_option("--ttl", raw.lifetime, "How long it is good for (default: until it is revoked)")
+      ->type_name("TIME");
+  add(hub_token, kListTokensHelp, [&raw]() -> Result<Command> { return Command(ListTokensArgs{raw.data}); });
+  auto& revoke = add(hub_token, kRevokeTokenHelp, [&raw] { return revoke_token_command(raw); });
+  revoke.add_option("NUMBER", raw.token_number, "Of the token, as list shows it")->required()->type_name("");
 }
 
 std::vector<CommandSpec> add_commands(CLI::App& app, RawArguments& raw) {
@@ -381,11 +435,12 @@ Result<std::variant<Invocation, InfoText>> parse_command_line(int argc, const ch
     return fail(ErrorCode::kInvalidArgument, fmt::format("{} (see `{}`)", one_line(message), help));
   }
   for (auto& path : raw.paths) remove_guard(path);
-  for (auto* word :
-       {&raw.endpoint, &raw.progress,     &raw.threads,    &raw.max_memory,      &raw.timeout, &raw.hash,
-        &raw.output,   &raw.range,        &raw.manifest,   &raw.directory,       &raw.token,   &raw.data,
-        &raw.listen,   &raw.admin_listen, &raw.public_url, &raw.tls_certificate, &raw.tls_key, &raw.auth,
-        &raw.scope,    &raw.repository,   &raw.lifetime}) {
+  for (auto* word : {&raw.endpoint, &raw.progress,     &raw.threads,    &raw.max_memory,
+                     &raw.timeout,  &raw.hash,         &raw.output,     &raw.range,
+                     &raw.manifest, &raw.directory,    &raw.token,      &raw.data,
+                     &raw.listen,   &raw.admin_listen, &raw.public_url, &raw.tls_certificate,
+                     &raw.tls_key,  &raw.auth,         &raw.scope,      &raw.repository,
+                     &raw.lifetime, &raw.user,         &raw.role,       &raw.token_number}) {
     remove_guard(*word);
   }
 

@@ -18,5 +18,10 @@ void run(Context& context, const ServeArgs& args);
 void run(Context& context, const AdminTokenArgs& args);
 void run(Context& context, const AdminStatsArgs& args);
 void run(Context& context, const AdminFsckArgs& args);
+void run(Context& context, const AddUserArgs& args);
+void run(Context& context, const ListUsersArgs& args);
+void run(Context& context, const CreateTokenArgs& args);
+void run(Context& context, const ListTokensArgs& args);
+void run(Context& context, const RevokeTokenArgs& args);
 
 }  // namespace xet::cli

@@ -106,8 +106,9 @@ const CommandHelp kServeHelp = {
     "Makes the store in DIR when there is none, and serves it to any Xet client until SIGINT or SIGTERM,\n"
     "which lets running requests end first, for at most 10 seconds. What is acknowledged is on disk.\n"
     "DIR is the same store that local:DIR opens, also while it is served. Prints `listening on URL` when\n"
-    "it is ready. Requests need a token of `xet admin cas-token`; --auth=off lets everybody in and is\n"
-    "allowed on loopback addresses only. More is in docs/serve.md.\n"
+    "it is ready. The first start writes a token for everything to DIR/admin-token; others are made by\n"
+    "`xet admin token` (for huggingface_hub, docs/hub.md) and `xet admin cas-token` (for the CAS alone).\n"
+    "--auth=off lets everybody in and is allowed on loopback addresses only. More is in docs/serve.md.\n"
     "\n"
     "Examples:\n"
     "  xet serve --data /srv/xet --auth=off\n"
@@ -142,5 +143,41 @@ const CommandHelp kAdminFsckHelp = {
     "\n"
     "Example:\n"
     "  xet admin fsck --data /srv/xet --deep"};
+
+const CommandHelp kUserHelp = {"user", "The users of the Hub that `xet serve` is",
+                               "A user owns the namespace of his name."};
+
+const CommandHelp kAddUserHelp = {"add", "Make a user",
+                                  "Makes a user, who can do nothing until he has a token.\n"
+                                  "\n"
+                                  "Example:\n"
+                                  "  xet admin user add alice --data /srv/xet"};
+
+const CommandHelp kListUsersHelp = {"list", "Name the users", "One line for each user.\n"};
+
+const CommandHelp kHubTokenHelp = {"token", "The tokens of these users",
+                                   "A token is seen once, when it is made: the store keeps its hash only."};
+
+const CommandHelp kCreateTokenHelp = {
+    "create", "Print a new token for a user",
+    "Prints the token and nothing else. --role read lets it read the private repositories of its\n"
+    "namespaces, write also create and change everything there. Its namespaces are the user's own, or\n"
+    "those of --namespace, which several users may share. Public repositories are everybody's to read.\n"
+    "--role admin is for all namespaces.\n"
+    "\n"
+    "Examples:\n"
+    "  export HF_TOKEN=$(xet admin token create --data /srv/xet --user alice --role write)\n"
+    "  xet admin token create --data /srv/xet --user alice --role read --namespace team --ttl 30d"};
+
+const CommandHelp kListTokensHelp = {"list", "List tokens, without their text",
+                                     "One line for each token: number, user, role, namespaces, state."};
+
+const CommandHelp kRevokeTokenHelp = {
+    "revoke", "End a token",
+    "Takes effect at once for new requests, also at a running server; tokens of the CAS that were got with\n"
+    "it end within 5 seconds.\n"
+    "\n"
+    "Example:\n"
+    "  xet admin token revoke 7 --data /srv/xet"};
 
 }  // namespace xet::cli

@@ -25,5 +25,12 @@ extern const CommandHelp kAdminHelp;
 extern const CommandHelp kAdminTokenHelp;
 extern const CommandHelp kAdminStatsHelp;
 extern const CommandHelp kAdminFsckHelp;
+extern const CommandHelp kUserHelp;
+extern const CommandHelp kAddUserHelp;
+extern const CommandHelp kListUsersHelp;
+extern const CommandHelp kHubTokenHelp;
+extern const CommandHelp kCreateTokenHelp;
+extern const CommandHelp kListTokensHelp;
+extern const CommandHelp kRevokeTokenHelp;
 
 }  // namespace xet::cli

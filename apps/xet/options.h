@@ -81,7 +81,31 @@ struct AdminFsckArgs {
   bool deep = false;
 };
 
+struct AddUserArgs {
+  std::string data;
+  std::string name;
+};
+struct ListUsersArgs {
+  std::string data;
+};
+enum class HubRole : uint8_t { kRead, kWrite, kAdmin };
+struct CreateTokenArgs {
+  std::string data;
+  std::string user;
+  HubRole role = HubRole::kRead;
+  std::vector<std::string> name_spaces;          ///< empty: the user's own
+  std::optional<std::chrono::seconds> lifetime;  ///< nullopt: until it is revoked
+};
+struct ListTokensArgs {
+  std::string data;
+};
+struct RevokeTokenArgs {
+  std::string data;
+  int64_t id = 0;
+};
+
 using Command = std::variant<UploadArgs, DownloadArgs, CatArgs, PlanArgs, HashArgs, ChunksArgs, InspectArgs,
-                             ServeArgs, AdminTokenArgs, AdminStatsArgs, AdminFsckArgs>;
+                             ServeArgs, AdminTokenArgs, AdminStatsArgs, AdminFsckArgs, AddUserArgs,
+                             ListUsersArgs, CreateTokenArgs, ListTokensArgs, RevokeTokenArgs>;
 
 }  // namespace xet::cli

@@ -72,6 +72,7 @@ std::optional<Answer> authorise(const App& app, const Route& route, const Reques
   }
   caller.who.repository = claims->repository;
   caller.name = claims->principal;
+  caller.hub_token = claims->hub_token;
   return std::nullopt;
 }
 

@@ -20,6 +20,9 @@
 #include "server/http/metrics.h"
 #include "server/http/permits.h"
 #include "server/http/request.h"
+#include "server/http/standing.h"
+#include "server/hub/hub.h"
+#include "server/hub/lfs_upload.h"
 
 namespace xet::http {
 
@@ -45,10 +48,13 @@ struct App {
   std::function<void(std::string_view)> event_log;
   std::unique_ptr<core::TokenAuthority> tokens;
   std::unique_ptr<core::UrlSigner> signer;
+  std::unique_ptr<hub::Hub> hub;  ///< none: only the CAS is served
+  std::unique_ptr<hub::LfsUploads> lfs_uploads;
 
   Metrics metrics;
   Permits slots;                      ///< bodies under way
-  Permits shard_memory;               ///< bytes of shards in memory
+  Permits shard_memory;               ///< bytes of shards and commits in memory
+  Standing standing;                  ///< of tokens of the CAS that the Hub gave
   std::atomic<bool> draining{false};  ///< only ever becomes true; nothing is ordered by it
   std::stop_source cut_off;           ///< fires when patience with running requests has ended
   /// Counted rarely, for it takes a while.

@@ -7,6 +7,7 @@
 
 #include "server/http/access_log.h"
 #include "server/http/address.h"
+#include "server/http/hub_call.h"
 #include "server/http/on_pool.h"
 #include "server/http/route.h"
 #include "server/http/streamers.h"
@@ -161,7 +162,7 @@ Task<bool> Connection::serve_one(bool first) {
     }
   }
   BodyReader body(*stream_, input_, parser, request.head, app_.limits, max_body(app_, match.route),
-                  begin + app_.limits.body);
+                  match.route && match.route->takes_long ? kNever : begin + app_.limits.body);
   Exchange exchange(app_, *stream_, body, request, match.route);
   if (refused) {
     co_await exchange.answer(*refused);
@@ -187,6 +188,7 @@ Task<> Connection::serve_request(Exchange& exchange) {
     co_await exchange.answer(*refused);
     co_return;
   }
+  if (request.caller.hub_token != 0 && !co_await is_in_standing(exchange)) co_return;
   if (route.takes_slot) {
     auto held = co_await app_.slots.take(*stream_, 1, steady_clock::now() + app_.limits.slot_wait);
     if (!held) {
@@ -207,10 +209,29 @@ Task<> Connection::serve_request(Exchange& exchange) {
     answer = route.handler(app_, request);
   } else {
     auto& pool = route.runs_on == RunsOn::kSync ? *app_.sync : *app_.work;
-    auto call = [&] { return route.handler(app_, request); };
+    auto call = [&] { return route.hub ? answer_hub(app_, route, request) : route.handler(app_, request); };
     answer = co_await on_pool(pool, *stream_, call);
   }
   co_await exchange.answer(answer);
+}
+
+Task<bool> Connection::is_in_standing(Exchange& exchange) {
+  const auto& caller = exchange.request.caller;
+  const auto now = steady_clock::now();
+  auto good = app_.standing.known(caller.who.repository, caller.hub_token, now);
+  if (!app_.hub || good.value_or(false)) co_return true;
+  Answer refused = text_answer(401, "the token was revoked, or its repository is gone");
+  if (!good) {
+    auto look = [&] {
+      const auto found = app_.standing.look(*app_.hub, caller.who.repository, caller.hub_token, now);
+      if (!found) refused = app_.failed(exchange.request, found.error().store, Blame::kStore);
+      return found.value_or(false);
+    };
+    good = co_await on_pool(*app_.work, *stream_, look);
+  }
+  if (*good) co_return true;
+  co_await exchange.answer(refused);
+  co_return false;
 }
 
 Task<bool> Connection::settle(const Exchange& exchange, BodyReader& body) {

@@ -33,6 +33,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// One request; false when the connection is not to be used any more.
   Task<bool> serve_one(bool first);
   Task<> serve_request(Exchange& exchange);
+  /// False: it was answered that the caller's token is no longer good.
+  Task<bool> is_in_standing(Exchange& exchange);
   /// What is left to do after an answer; true when another request may come.
   Task<bool> settle(const Exchange& exchange, BodyReader& body);
   /// Closes so that the client can read the answer, though not all that it sent was read.

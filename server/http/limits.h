@@ -14,6 +14,9 @@ struct ServerLimits {
   uint64_t xorb_body_bytes = 66ULL << 20;      ///< 64 MiB of chunks, their headers, and a footer
   uint64_t shard_body_bytes = 96ULL << 20;     ///< 64 MiB, and the tables that some clients send behind it
   uint64_t json_body_bytes = 1 << 20;          ///< grant requests, batches, telemetry
+  uint64_t hub_body_bytes = 4 << 20;           ///< questions and lists of the Hub's routes
+  uint64_t commit_body_bytes = 192ULL << 20;   ///< a commit, whose small files are in it
+  uint64_t lfs_body_bytes = 1ULL << 40;        ///< a file that is uploaded as it is
   uint64_t shard_memory_bytes = 256ULL << 20;  ///< of all shard bodies that are in memory at the same time
 
   // --- Counts

@@ -26,6 +26,7 @@ struct RequestHead {
   std::string authorization;
   std::string range;
   std::string if_none_match;
+  std::string if_range;
   std::string session_id;
 };
 
@@ -35,13 +36,20 @@ using PathHash = BasicHash<struct PathHashTag>;
 /// What stood in the places of a route's path.
 struct PathValues {
   PathHash hash;
-  std::string name;  ///< of a grant or of signed data: opaque, a secret
+  std::string name;  ///< of a grant or of signed data: opaque, a secret; or of something of the Hub
+  // Of the Hub; not checked beyond what Route::path says.
+  store::RepositoryType type = store::RepositoryType::kModel;
+  std::string name_space;
+  std::string repository;
+  std::string revision;
+  std::string path;
 };
 
 /// On whose behalf a request is served.
 struct Caller {
   core::Principal who;
-  std::string name;  ///< for the log
+  std::string name;       ///< for the log
+  int64_t hub_token = 0;  ///< that the caller's token of the CAS was given for; 0: none
 };
 
 /// A request with everything that was found out about it before its handler runs.

@@ -97,7 +97,7 @@ Result<RequestHead> RequestParser::head() const {
   std::string expect;
   if (!single(Field::host, out.host) || !single(Field::authorization, out.authorization) ||
       !single(Field::range, out.range) || !single(Field::if_none_match, out.if_none_match) ||
-      !single(Field::expect, expect)) {
+      !single(Field::if_range, out.if_range) || !single(Field::expect, expect)) {
     return malformed("a header field is there twice that may be there once");
   }
   (void)single(kSessionId, out.session_id);  // for logs only: the first one will do

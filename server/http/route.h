@@ -9,15 +9,33 @@
 #include "server/http/limits.h"
 #include "server/http/request.h"
 #include "server/http/task.h"
+#include "server/hub/refusal.h"
+#include "server/store/meta_store.h"
 
 namespace xet::http {
 
 class Exchange;
 struct App;
+struct HubCall;
 
 /// What a request needs to be let through. kSigned: the URL itself is the permission, and its handler checks
-/// it.
-enum class Access : uint8_t { kOpen, kSigned, kRead, kWrite, kAdmin };
+/// it. kRead and kWrite: a token of the CAS. kHub…: a token of the Hub, if any: kHubOpen for everybody,
+/// kHubUser for whoever has one, kHubRead and kHubWrite for whoever may do that with the repository that the
+/// path names.
+enum class Access : uint8_t {
+  kOpen,
+  kSigned,
+  kRead,
+  kWrite,
+  kAdmin,
+  kHubOpen,
+  kHubUser,
+  kHubRead,
+  kHubWrite
+};
+constexpr bool is_of_hub(Access access) {
+  return access >= Access::kHubOpen;
+}
 
 /// Where a handler runs: on the connection's thread (it must not block), on threads for calls of the store,
 /// or on those for calls that wait for the disk.
@@ -28,15 +46,22 @@ enum class RunsOn : uint8_t { kLoop, kWork, kSync };
 struct Route {
   using Handler = Answer (*)(App&, const Request&);
   using Streamer = Task<> (*)(Exchange&);
+  using HubHandler = hub::Outcome<Answer> (*)(HubCall&);
 
   std::string_view method;
-  std::string_view path;  ///< "{file}", "{hash}": 64 hex digits; "{prefix}": a known one; "{name}": anything
+  /// "{file}", "{hash}": 64 hex digits; "{prefix}": a known one; "{name}": anything. Of the Hub: "{types}":
+  /// models, datasets, spaces; "{ns}", "{repo}": names; "{repo.git}": one that ends so; "{rev}", "{ref}":
+  /// text that may have escaped slashes; "{path...}": all that is left, at least one segment.
+  std::string_view path;
   Access access = Access::kOpen;
   RunsOn runs_on = RunsOn::kLoop;
+  store::RepositoryType type = store::RepositoryType::kModel;  ///< of the repository, where no place says it
+  bool takes_slot = false;                                     ///< counts as a body under way
+  bool takes_long = false;                      ///< a body without a time limit, as long as it moves
   uint64_t ServerLimits::* max_body = nullptr;  ///< none: the request should have no body
-  bool takes_slot = false;                      ///< counts as a body under way
-  Handler handler = nullptr;                    ///< one of the two is set
+  Handler handler = nullptr;                    ///< one of the three is set
   Streamer streamer = nullptr;
+  HubHandler hub = nullptr;
 };
 
 std::span<const Route> routes();

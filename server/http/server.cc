@@ -190,6 +190,10 @@ Result<std::unique_ptr<Server>> Server::start(core::CasService& service, ServerO
   app.event_log = std::move(options.event_log);
   XET_TRY(app.tokens, core::TokenAuthority::open(service.meta(), *options.clock));
   XET_TRY(app.signer, core::UrlSigner::open(service.meta(), *options.clock));
+  if (options.hub != nullptr) {
+    app.hub = std::make_unique<hub::Hub>(*options.hub, *options.clock);
+    app.lfs_uploads = std::make_unique<hub::LfsUploads>(service, options.lfs_directory);
+  }
   XET_TRY_STATUS(impl->listen(options));
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }

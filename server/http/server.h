@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "server/core/cas_service.h"
 #include "server/http/limits.h"
+#include "server/store/hub_store.h"
 #include "xet/result.h"
 
 namespace xet::http {
@@ -30,6 +31,11 @@ struct ServerOptions {
   std::filesystem::path tls_key;
   /// False: no tokens are asked for, every file can be read. Taken only when `listen` is a loopback address.
   bool auth = true;
+  /// What the Hub's routes work on: the other half of the service's store. Must outlive the server. None:
+  /// only the CAS is served.
+  store::HubStore* hub = nullptr;
+  /// Where files that are uploaded as they are lie until they are stored; made when it is needed.
+  std::filesystem::path lfs_directory;
   ServerLimits limits;
   /// Gets one JSON line, without line feed, per answered request, from any thread; must not block for long.
   std::function<void(std::string_view)> access_log;

@@ -6,8 +6,6 @@ namespace xet::http {
 
 namespace {
 
-constexpr size_t kMaxSegments = 16;
-
 std::optional<unsigned> hex_digit(char c) {
   if (c >= '0' && c <= '9') return c - '0';
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -43,6 +41,14 @@ Result<Target> Target::parse(std::string_view target) {
 }
 
 std::optional<std::string> decode_percent(std::string_view text) {
+  auto out = decode_percent_utf8(text);
+  if (out && std::ranges::any_of(*out, [](char c) { return static_cast<unsigned char>(c) >= 0x80; })) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+std::optional<std::string> decode_percent_utf8(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (size_t i = 0; i < text.size(); ++i) {
@@ -55,31 +61,36 @@ std::optional<std::string> decode_percent(std::string_view text) {
       c = static_cast<char>(*high << 4 | *low);
       i += 2;
     }
-    if (c < 0x20 || c == 0x7f) return std::nullopt;  // char is signed: beyond ASCII too
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return std::nullopt;
     out.push_back(c);
   }
   return out;
 }
 
-Result<std::vector<std::string>> decode_path(std::string_view path) {
+Result<std::vector<std::string_view>> split_path(std::string_view path) {
   if (!path.starts_with('/')) return bad("the path does not begin with a slash");
-  std::vector<std::string> out;
+  std::vector<std::string_view> out;
   for (;;) {
     path.remove_prefix(1);
     const size_t end = std::min(path.find('/'), path.size());
-    auto segment = decode_percent(path.substr(0, end));
-    if (!segment) return bad("the path has an escape that stands for nothing, or for what no path has");
-    if (segment->empty() || *segment == "." || *segment == "..")
-      return bad("the path has an empty or dot segment");
-    if (segment->find('/') != std::string::npos) return bad("the path has an escaped slash");
-    if (out.size() == kMaxSegments) return bad("the path has too many segments");
-    out.push_back(*std::move(segment));
+    out.push_back(path.substr(0, end));
     if (end == path.size()) return out;
     path.remove_prefix(end);
   }
 }
 
-Result<std::vector<std::string>> query_values(std::string_view query, std::string_view name) {
+std::optional<std::string> decode_segment(std::string_view segment) {
+  auto out = decode_percent(segment);
+  if (!out || out->empty() || *out == "." || *out == ".." || out->find('/') != std::string::npos) {
+    return std::nullopt;
+  }
+  return out;
+}
+
+namespace {
+
+template <class Decode>
+Result<std::vector<std::string>> values_of(std::string_view query, std::string_view name, Decode decode) {
   std::vector<std::string> out;
   while (!query.empty()) {
     const size_t end = std::min(query.find('&'), query.size());
@@ -87,11 +98,25 @@ Result<std::vector<std::string>> query_values(std::string_view query, std::strin
     query.remove_prefix(std::min(end + 1, query.size()));
     const size_t equals = std::min(pair.find('='), pair.size());
     if (pair.substr(0, equals) != name) continue;
-    auto value = decode_percent(equals == pair.size() ? std::string_view() : pair.substr(equals + 1));
+    auto value = decode(equals == pair.size() ? std::string_view() : pair.substr(equals + 1));
     if (!value) return bad("the query has an escape that stands for nothing");
     out.push_back(*std::move(value));
   }
   return out;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> query_values(std::string_view query, std::string_view name) {
+  return values_of(query, name, decode_percent);
+}
+
+Result<std::vector<std::string>> form_values(std::string_view form, std::string_view name) {
+  return values_of(form, name, [](std::string_view text) {
+    std::string spaced(text);
+    std::ranges::replace(spaced, '+', ' ');
+    return decode_percent_utf8(spaced);
+  });
 }
 
 }  // namespace xet::http

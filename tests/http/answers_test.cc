@@ -243,7 +243,14 @@ TEST(Routes, AreFoundByMethodAndPath) {
     for (const auto& [place, value] : {std::pair<std::string, std::string>("{file}", kHash),
                                        {"{hash}", kHash},
                                        {"{prefix}", "default"},
-                                       {"{name}", "some%2Fthing%20x"}}) {
+                                       {"{name}", "some%2Fthing%20x"},
+                                       {"{types}", "datasets"},
+                                       {"{ns}", "ns"},
+                                       {"{repo.git}", "repo.git"},
+                                       {"{repo}", "repo"},
+                                       {"{rev}", "rev"},
+                                       {"{ref}", "rev"},
+                                       {"{path...}", "some/path"}}) {
       if (const size_t at = path.find(place); at != std::string::npos) path.replace(at, place.size(), value);
     }
     // An escaped slash is refused everywhere; take it out again for what should be found.
@@ -258,7 +265,8 @@ TEST(Routes, AreFoundByMethodAndPath) {
     if (route.path.find("{name}") != std::string_view::npos) {
       EXPECT_EQ(match.values.name, "some-thing x");
     }
-    EXPECT_EQ((route.handler != nullptr) + (route.streamer != nullptr), 1);
+    EXPECT_EQ((route.handler != nullptr) + (route.streamer != nullptr) + (route.hub != nullptr), 1);
+    EXPECT_EQ(route.hub != nullptr, is_of_hub(route.access));
   }
 }
 

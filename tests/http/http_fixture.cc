@@ -25,6 +25,8 @@ HttpFixture::HttpFixture(const std::function<void(http::ServerOptions&)>& edit)
   http::ServerOptions options;
   options.listen = "127.0.0.1:0";
   options.clock = &clock;
+  options.hub = store_.hub.get();
+  options.lfs_directory = dir / "lfs";
   options.access_log = [this](std::string_view line) { log_lines_.lock()->emplace_back(line); };
   options.event_log = [this](std::string_view line) { events_.lock()->emplace_back(line); };
   if (edit) edit(options);

@@ -23,6 +23,7 @@ class HttpFixture {
   explicit HttpFixture(const std::function<void(http::ServerOptions&)>& edit = {});
 
   core::CasService& service() { return *store_.service; }
+  store::HubStore& hub() { return *store_.hub; }
   http::Server& server() { return *server_; }
   RawClient connect() { return RawClient(server_->port()); }
   /// Ends the server; the store stays.

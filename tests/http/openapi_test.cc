@@ -47,6 +47,14 @@ std::string name_of(Access access) {
       return "write";
     case Access::kAdmin:
       return "admin";
+    case Access::kHubOpen:
+      return "hub-open";
+    case Access::kHubUser:
+      return "hub-user";
+    case Access::kHubRead:
+      return "hub-read";
+    case Access::kHubWrite:
+      return "hub-write";
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include "server/http/byte_ranges.h"
 #include "server/http/json_in.h"
 #include "server/http/request_parser.h"
+#include "server/http/route.h"
 #include "server/http/target.h"
 #include "support/matchers.h"
 
@@ -112,18 +113,40 @@ TEST(RequestTarget, RefusesOtherForms) {
   }
 }
 
+TEST(Path, IsSplitAsItCame) {
+  EXPECT_EQ(*split_path("/a%20b/c//d/"), (std::vector<std::string_view>{"a%20b", "c", "", "d", ""}));
+  for (const std::string_view path : {"", "a", "a/b"}) {
+    EXPECT_THAT(split_path(path), FailsWith(ErrorCode::kInvalidArgument)) << path;
+  }
+}
+
 TEST(Path, IsDecodedSegmentBySegment) {
-  const auto got = decode_path("/a%20b/c-d/%7e%2B");
-  ASSERT_THAT(got, IsOk());
-  EXPECT_EQ(*got, (std::vector<std::string>{"a b", "c-d", "~+"}));
+  EXPECT_EQ(decode_segment("a%20b"), "a b");
+  EXPECT_EQ(decode_segment("%7e%2B"), "~+");
 }
 
 TEST(Path, RefusesTricks) {
-  for (const std::string_view path :
-       {"",     "a",       "/",       "//a",     "/a/",    "/a//b",  "/.",
-        "/..",  "/a/../b", "/%2e%2e", "/.%2E/a", "/a%2fb", "/a%2Fb", "/%00",
-        "/%0a", "/%7f",    "/%c3%a4", "/%",      "/%4",    "/%zz",   "/a/b/c/d/e/f/g/h/i/j/k/l/m/n/o/p/q"}) {
-    EXPECT_THAT(decode_path(path), FailsWith(ErrorCode::kInvalidArgument)) << path;
+  for (const std::string_view segment :
+       {"", ".", "..", "%2e%2e", ".%2E", "a%2fb", "a%2Fb", "%00", "%0a", "%7f", "%c3%a4", "%", "%4", "%zz"}) {
+    EXPECT_EQ(decode_segment(segment), std::nullopt) << segment;
+  }
+}
+
+TEST(Path, OfTheHubMayHaveEscapedSlashesAndOtherLanguages) {
+  const auto match = find_route("GET", "/api/models/a/b/tree/feat%2Fx/fold%2Fsub/%C3%A4", false);
+  ASSERT_EQ(match.kind, RouteMatch::Kind::kFound);
+  EXPECT_EQ(match.values.name_space, "a");
+  EXPECT_EQ(match.values.repository, "b");
+  EXPECT_EQ(match.values.revision, "feat/x");
+  EXPECT_EQ(match.values.path, "fold/sub/\u00e4");
+  EXPECT_EQ(find_route("GET", "/datasets/a/b/resolve/main/x", false).values.type,
+            store::RepositoryType::kDataset);
+  EXPECT_EQ(find_route("POST", "/a/b.git/info/lfs/objects/batch", false).values.repository, "b");
+  EXPECT_EQ(find_route("POST", "/a/b/info/lfs/objects/batch", false).kind, RouteMatch::Kind::kUnknown);
+  EXPECT_EQ(find_route("GET", "/api/kernels/a/b", false).kind, RouteMatch::Kind::kUnknown);
+  for (const char* path : {"/api/models/a/b/tree/main/%00", "/api/models/a/b/tree/main/a//b",
+                           "/api/models/a/b/tree/%0a", "/a/b/resolve/main/x%"}) {
+    EXPECT_EQ(find_route("GET", path, false).kind, RouteMatch::Kind::kBadValue) << path;
   }
 }
 
@@ -132,6 +155,12 @@ TEST(Query, GivesValuesInOrder) {
             (std::vector<std::string>{"a", "b c", "", ""}));
   EXPECT_TRUE(query_values("", "file_id")->empty());
   EXPECT_THAT(query_values("file_id=%zz", "file_id"), FailsWith(ErrorCode::kInvalidArgument));
+}
+
+TEST(Form, MayHaveSpacesAndOtherLanguages) {
+  EXPECT_EQ(*form_values("paths=a+b&paths=%C3%A4%2Fc&x=1", "paths"),
+            (std::vector<std::string>{"a b", "\u00e4/c"}));
+  EXPECT_THAT(form_values("paths=%00", "paths"), FailsWith(ErrorCode::kInvalidArgument));
 }
 
 TEST(ListenAddress, KnowsWhatIsLoopback) {

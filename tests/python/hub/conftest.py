@@ -1,4 +1,4 @@
-"""One Hub and one CAS for all tests of this folder, made before `huggingface_hub` is imported."""
+"""One Hub for all tests of this folder, made before `huggingface_hub` is imported."""
 
 from __future__ import annotations
 
@@ -35,12 +35,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def stage() -> Stage:
     """The surroundings, with an empty record and without what an earlier test changed."""
-    _stage.hub.requests.clear()
-    _stage.hub.hooks.clear()
-    _stage.hub.faults.clear()
-    _stage.hub.token_life_s = 3600
-    yield _stage
-    assert not _stage.hub.faults, _stage.hub.faults[0]
+    _stage.hub.tell_the_truth()
+    return _stage
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What surrounds `huggingface_hub` in these tests: a folder that goes away, a Hub double, and `xet serve` behind it."""
+"""What surrounds `huggingface_hub` in these tests: a folder that goes away, and `xet serve` behind a proxy."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ import importlib.metadata
 import json
 import os
 import re
-import sqlite3
 import subprocess
 import sys
 import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
-from hub_double import HubDouble, Repo
-from wire import TOKEN
+from proxy import HubProxy
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
 
 from servers import XetServe  # noqa: E402
 
+USER, EMPTY_XET_HASH = "tester", "0" * 64
 PROGRAM = Path(os.environ.get("XET_PROGRAM", ROOT / "build/release/bin/xet"))
 
 
@@ -43,13 +46,18 @@ def xet_hash(content: bytes) -> str:
     return xet("hash", "-", stdin=content).split()[0].decode()
 
 
-def _swapped(digest: bytes) -> str:
-    """A hash as it is printed from the bytes that the store keeps, and back: words of 8 bytes, each turned around."""
-    return b"".join(digest[i : i + 8][::-1] for i in range(0, 32, 8)).hex()
+@dataclass
+class File:
+    """What the Hub says of a path. A regular file has its bytes, another one its hashes."""
+
+    size: int
+    oid: str = ""
+    data: bytes | None = None
+    xet_hash: str = ""
 
 
-class Cas:
-    """`xet serve` as the Hub double sees it. Tokens are real ones, each for one repository."""
+class Hub:
+    """`xet serve`, past the proxy and past every client: what it has, as it says itself."""
 
     def __init__(self, folder: Path) -> None:
         self._server = XetServe(folder, PROGRAM, auth=True)
@@ -57,50 +65,56 @@ class Cas:
     def start(self) -> None:
         self._server.__enter__()
         self.url = self._server.url
+        data = ("--data", self._server.data)
+        xet("admin", "user", "add", USER, *data)
+        self.token = xet("admin", "token", "create", "--user", USER, "--role", "write", *data).decode().strip()
 
     def stop(self) -> None:
         self._server.stop()
 
-    def token(self, repo: Repo, scope: str) -> str:
-        return self._server.token(scope, "--repo", f"{repo.kind}/{repo.name}")
+    def head(self, name: str, kind: str = "model") -> str:
+        return json.loads(self._get(f"/api/{kind}s/{name}"))["sha"]
 
-    def find(self, repo: Repo, sha256: str = "", xet_hash: str = "") -> tuple[str, int] | None:
-        """Xet hash and size of what was uploaded to the repository, by one of the hashes."""
-        number = {"model": 1, "dataset": 2, "space": 3, "bucket": 4}[repo.kind]
-        owner, _, name = repo.name.partition("/")
-        column, wanted = ("sha256", sha256) if sha256 else ("file_hash", xet_hash)
-        query = (
-            "SELECT file_hash, size FROM repo_files JOIN repos USING (repo_id) JOIN namespaces USING (ns_id)"
-            f" WHERE type = ? AND namespaces.name = ? AND repos.name = ? AND {column} = ?"
-        )
-        database = sqlite3.connect(f"file:{self._server.data}/meta.sqlite?mode=ro", uri=True)
+    def exists(self, name: str, kind: str = "model") -> bool:
         try:
-            key = bytes.fromhex(_swapped(bytes.fromhex(wanted)))
-            row = database.execute(query, (number, owner, name, key)).fetchone()
-        finally:
-            database.close()
-        return (_swapped(row[0]), row[1]) if row else None
+            self._get(f"/api/{kind}s/{name}")
+        except urllib.error.HTTPError as error:
+            if error.code == 404:
+                return False
+            raise
+        return True
 
-    def read(self, repo: Repo, xet_hash: str, first: int, end: int) -> bytes:
-        if first >= end:
-            return b""
-        return self._run(repo, "read", "cat", xet_hash, "--range", f"{first}-{end - 1}")
+    def files(self, name: str, kind: str = "model") -> dict[str, File]:
+        """What was put there, by path: not what a repository begins with."""
+        revision = "" if kind == "bucket" else "/main"
+        out = {}
+        for entry in json.loads(self._get(f"/api/{kind}s/{name}/tree{revision}?recursive=true")):
+            if entry["type"] != "file" or entry["path"] == ".gitattributes":
+                continue
+            file = File(entry["size"], entry.get("lfs", entry).get("oid", ""), None, entry.get("xetHash", ""))
+            if not file.xet_hash:
+                part = {"model": "", "dataset": "datasets/"}[kind]
+                file.data = self._get(f"/{part}{name}/resolve/main/{quote(entry['path'])}")
+            out[entry["path"]] = file
+        return out
 
-    def download(self, repo: Repo, xet_hash: str, folder: Path) -> bytes:
+    def download(self, name: str, xet_hash: str, folder: Path, kind: str = "model") -> bytes:
         """What our own client fetches, whole and verified."""
+        revision = "" if kind == "bucket" else "/main"
+        told = json.loads(self._get(f"/api/{kind}s/{name}/xet-read-token{revision}"))
         path = folder / f"{xet_hash}.of-the-cas"
-        self._run(repo, "read", "download", xet_hash, "-o", path)
+        env = {"XET_ENDPOINT": self.url, "XET_TOKEN": told["accessToken"]}
+        xet("download", xet_hash, "-o", path, env=env)
         return path.read_bytes()
-
-    def put(self, repo: Repo, content: bytes) -> None:
-        self._run(repo, "write", "upload", "-q", "-", stdin=content)
 
     def stored_bytes(self) -> int:
         lines = xet("admin", "stats", "--data", self._server.data, "--json").splitlines()
         return next(event["stored_bytes"] for event in map(json.loads, lines) if event["event"] == "store")
 
-    def _run(self, repo: Repo, scope: str, *arguments: str | Path, stdin: bytes = b"") -> bytes:
-        return xet(*arguments, stdin=stdin, env={"XET_ENDPOINT": self.url, "XET_TOKEN": self.token(repo, scope)})
+    def _get(self, path: str) -> bytes:
+        request = urllib.request.Request(self.url + path, headers={"Authorization": f"Bearer {self.token}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.read()
 
 
 class Stage:
@@ -109,11 +123,12 @@ class Stage:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="xet-hub-")
         self.folder = Path(self._folder.name)
-        self.hub = HubDouble()
-        self.cas = self.hub.cas = Cas(self.folder / "cas")
+        self.hub = HubProxy()
+        self.server = Hub(self.folder / "hub")
 
     def __enter__(self) -> Stage:
-        self.cas.start()
+        self.server.start()
+        self.hub.upstream = self.server.url
         foreign = re.compile("HF_|HUGGING|XET_(?!PROGRAM)|(HTTPS?|ALL|NO)_PROXY$|TQDM|XDG_CACHE", re.IGNORECASE)
         for name in filter(foreign.match, list(os.environ)):
             del os.environ[name]
@@ -122,14 +137,14 @@ class Stage:
 
     def __exit__(self, *_: object) -> None:
         self.hub.close()
-        self.cas.stop()
+        self.server.stop()
         self._folder.cleanup()
 
     def environment(self) -> dict[str, str]:
         home = self.folder / "home"
         return {
             "HF_ENDPOINT": self.hub.url,
-            "HF_TOKEN": TOKEN,
+            "HF_TOKEN": self.server.token,
             "HF_HOME": str(home),
             "HF_XET_CACHE": str(home / "xet"),
             "HF_HUB_DISABLE_TELEMETRY": "1",
