@@ -53,6 +53,11 @@ libclang-rt-19-dev file:/usr/lib/llvm-19/lib/clang/19/lib/linux/libclang_rt.fuzz
 LIST
       ;;
     interop)
+      cat <<'LIST'
+curl command:curl
+wget command:wget
+git-lfs command:git-lfs
+LIST
       # Debian 12's own cargo is too old for the peers; cargo-web follows current Rust in the security and updates
       # suites. It conflicts with other Rust installations, so one that is there is used.
       command -v cargo >/dev/null && return

@@ -189,6 +189,12 @@ Done apply(TreeEditor& tree, std::span<const Operation> operations, const Conten
 }
 
 Done check_operation(const Operation& operation) {
+  // Whoever reads such a file has all of it in memory for a moment, so they are small.
+  if (operation.content.size() > Hub::kMaxRegularBytes) {
+    return refuse(Reason::kTooLarge,
+                  fmt::format("{}: more than {} bytes do not go into a commit; upload the file first",
+                              operation.path, Hub::kMaxRegularBytes));
+  }
   if (operation.kind != Operation::Kind::kDeleteFolder) return check_path(operation.path);
   const auto path = without_slash(operation.path);
   return path.empty() && operation.path == "/" ? Done() : check_path(path);

@@ -33,7 +33,7 @@ struct Entry {
     std::string title;
     int64_t time_s = 0;
   };
-  std::optional<LastCommit> last_commit;  ///< where it was asked for
+  std::optional<LastCommit> last_commit;  ///< where it was asked for, and is among the last Hub::kMaxHistory
 };
 
 struct ListOptions {
@@ -115,8 +115,10 @@ class Hub {
   static constexpr size_t kMaxOperations = 25'000;
   static constexpr size_t kMaxBatch = 1'000;
   static constexpr size_t kMaxPaths = 1'000;
-  /// Larger ones are asked to be uploaded to the CAS.
+  /// Larger ones are asked to be uploaded to the CAS, and refused in a commit.
   static constexpr uint64_t kMaxRegularBytes = 10'000'000;
+  /// How many commits are looked through for the last one of a path.
+  static constexpr size_t kMaxHistory = 1'000;
 
   /// All must outlive this.
   Hub(store::HubStore& store, const Clock& clock) : store_(store), clock_(clock), accounts_(store, clock) {}
@@ -178,7 +180,8 @@ class Hub {
   Done preupload(const store::HubRepository& repository, const Revision& revision,
                  std::span<Preupload> files);
   /// The new head of the branch; the old one when nothing has changed. kInvalid names a file that was never
-  /// uploaded to this repository, kNoEntry what cannot be deleted, kMoved a head that is not `parent`.
+  /// uploaded to this repository, kNoEntry what cannot be deleted, kMoved a head that is not `parent`,
+  /// kTooLarge a file of more than kMaxRegularBytes.
   Outcome<GitId> commit(const Identity& who, const store::HubRepository& repository, std::string_view branch,
                         const CommitRequest& request);
   /// Lets `to` have what `from` has. Gives those that `from` has not.

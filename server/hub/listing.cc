@@ -109,7 +109,7 @@ Done Hub::fill_last_commits(const HubRepository& repository, const Revision& rev
   XET_TRY(Commit now, commit(repository, id));
   std::vector<Entry*> open;
   for (auto& entry : entries) open.push_back(&entry);
-  while (!open.empty()) {
+  for (size_t n = 0; !open.empty() && n < kMaxHistory; ++n) {
     std::optional<Commit> before;
     if (now.parent) {
       XET_TRY(before, commit(repository, *now.parent));

@@ -56,6 +56,8 @@ TEST_F(Commits, AreRefusedWhole) {
   EXPECT_EQ(refused({put("folder", "x")}).reason, Reason::kInvalid);
   EXPECT_EQ(refused({put("../x", "x")}).reason, Reason::kInvalid);
   EXPECT_EQ(refused({put(".git/config", "x")}).reason, Reason::kInvalid);
+  EXPECT_EQ(refused({put("large", std::string(hub::Hub::kMaxRegularBytes + 1, 'x'))}).reason,
+            Reason::kTooLarge);
   EXPECT_EQ(refused({put_lfs("x", hash::sha256(as_byte_span("never uploaded")))}).reason, Reason::kInvalid);
 }
 

@@ -23,6 +23,7 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/e2e")]
 
 import objects  # noqa: E402
 import peers  # noqa: E402
+import plain  # noqa: E402
 import round_trips  # noqa: E402
 import tokens  # noqa: E402
 import traffic  # noqa: E402
@@ -38,6 +39,7 @@ PARTS = {
     "variants": variants.run,
     "tokens": tokens.run,
     "objects": objects.run,
+    "plain": plain.run_part,
 }
 
 
