@@ -111,7 +111,8 @@ TEST_F(Meta, KeepsTheFirstManifestAndFillsInAMissingSha256) {
 }
 
 TEST_F(Meta, GrantsReadingToTheRepositoryThatRegistered) {
-  ASSERT_THAT(execute("INSERT INTO namespaces VALUES (1, 'other'); INSERT INTO repos VALUES (7, 1, 0, 'r')"),
+  ASSERT_THAT(execute("INSERT INTO namespaces VALUES (1, 'other'); INSERT INTO repos(repo_id, ns_id, type, "
+                      "name) VALUES (7, 1, 0, 'r')"),
               IsOk());
   const FileHash file(random_hash(2));
   ShardCommit commit{.repository = 7, .shard = ShardHash(random_hash(1))};
@@ -122,7 +123,8 @@ TEST_F(Meta, GrantsReadingToTheRepositoryThatRegistered) {
 }
 
 TEST_F(Meta, TellsKeyChunksInsideTheirNamespaceOnly) {
-  ASSERT_THAT(execute("INSERT INTO namespaces VALUES (1, 'other'); INSERT INTO repos VALUES (7, 1, 0, 'r')"),
+  ASSERT_THAT(execute("INSERT INTO namespaces VALUES (1, 'other'); INSERT INTO repos(repo_id, ns_id, type, "
+                      "name) VALUES (7, 1, 0, 'r')"),
               IsOk());
   ShardCommit commit{.repository = 7, .shard = ShardHash(random_hash(1))};
   commit.xorbs = {meta_->insert_xorb(7, row_of(1))->row, meta_->insert_xorb(7, row_of(2))->row};
