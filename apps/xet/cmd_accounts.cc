@@ -26,18 +26,6 @@ std::string_view to_string(TokenRole role) {
   return "";
 }
 
-TokenRole role_of(HubRole role) {
-  switch (role) {
-    case HubRole::kRead:
-      return TokenRole::kRead;
-    case HubRole::kWrite:
-      return TokenRole::kWrite;
-    case HubRole::kAdmin:
-      return TokenRole::kAdmin;
-  }
-  return TokenRole::kRead;
-}
-
 int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock().wall_now().time_since_epoch())
       .count();
@@ -89,11 +77,8 @@ void run(Context& context, const ListUsersArgs& args) {
 void run(Context& context, const CreateTokenArgs& args) {
   const auto store = core::open_embedded_store(args.data);
   if (!store) return context.fail(store.error());
-  hub::NewToken wanted{.user = args.user,
-                       .role = role_of(args.role),
-                       .name_spaces = args.name_spaces,
-                       .label = {},
-                       .expires = {}};
+  hub::NewToken wanted{
+      .user = args.user, .role = args.role, .name_spaces = args.name_spaces, .label = {}, .expires = {}};
   if (args.lifetime) wanted.expires = now_ms() + args.lifetime->count() * 1000;
   const auto token = hub::Accounts(*store->hub, system_clock()).create_token(wanted);
   if (!token) return context.fail(error_of(token.error()));

@@ -232,11 +232,11 @@ Result<Command> token_command(const RawArguments& raw) {
 Result<Command> create_token_command(const RawArguments& raw) {
   CreateTokenArgs out{.data = raw.data, .user = raw.user, .name_spaces = raw.name_spaces, .lifetime = {}};
   if (raw.role == "read") {
-    out.role = HubRole::kRead;
+    out.role = store::TokenRole::kRead;
   } else if (raw.role == "write") {
-    out.role = HubRole::kWrite;
+    out.role = store::TokenRole::kWrite;
   } else if (raw.role == "admin") {
-    out.role = HubRole::kAdmin;
+    out.role = store::TokenRole::kAdmin;
   } else {
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("--role is read, write or admin, not '{}'", one_line(raw.role)));

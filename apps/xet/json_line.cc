@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "apps/xet/names.h"
+#include "base/text.h"
 
 namespace xet::cli {
 

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "apps/xet/names.h"
+#include "base/text.h"
 #include "base/try.h"
 
 namespace xet::cli {

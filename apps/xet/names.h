@@ -8,14 +8,6 @@ namespace xet::cli {
 
 /// File names are bytes. These functions carry them through text and JSON without loss.
 
-/// Strict: no surrogates, no overlong forms, nothing above U+10FFFF.
-bool is_utf8(std::string_view text);
-
-/// Every byte but A-Z a-z 0-9 - . _ ~ / as %XX.
-std::string percent_encode(std::string_view bytes);
-/// The reverse. nullopt when a '%' is not followed by two hex digits.
-std::optional<std::string> percent_decode(std::string_view text);
-
 /// Puts `name` into a line the way sha256sum does: when it holds a newline, a carriage return or a backslash,
 /// those are written as \n, \r and \\ and `starts_escaped` asks for a backslash at the start of the line.
 struct EscapedName {

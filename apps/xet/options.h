@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "server/store/hub_store.h"
 #include "xet/client.h"
 #include "xet/hash.h"
 
@@ -88,11 +89,10 @@ struct AddUserArgs {
 struct ListUsersArgs {
   std::string data;
 };
-enum class HubRole : uint8_t { kRead, kWrite, kAdmin };
 struct CreateTokenArgs {
   std::string data;
   std::string user;
-  HubRole role = HubRole::kRead;
+  store::TokenRole role = store::TokenRole::kRead;
   std::vector<std::string> name_spaces;          ///< empty: the user's own
   std::optional<std::chrono::seconds> lifetime;  ///< nullopt: until it is revoked
 };

@@ -10,17 +10,6 @@ namespace xet::http {
 
 namespace {
 
-constexpr std::string_view kScheme = "bearer ";
-
-/// What stands behind "Bearer "; empty when nothing does.
-std::string_view bearer_token(std::string_view authorization) {
-  if (authorization.size() <= kScheme.size()) return {};
-  const bool is_bearer = std::ranges::equal(
-      authorization.substr(0, kScheme.size()), kScheme,
-      [](char a, char b) { return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b; });
-  return is_bearer ? authorization.substr(kScheme.size()) : std::string_view();
-}
-
 Answer unauthorized(std::string_view line) {
   Answer out = text_answer(401, line);
   out.headers.emplace_back("WWW-Authenticate", "Bearer");
@@ -28,6 +17,17 @@ Answer unauthorized(std::string_view line) {
 }
 
 }  // namespace
+
+std::optional<std::string_view> credentials_of(std::string_view authorization, std::string_view scheme) {
+  const auto same = [](char a, char b) {
+    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
+  };
+  if (authorization.size() <= scheme.size() || authorization[scheme.size()] != ' ' ||
+      !std::ranges::equal(authorization.substr(0, scheme.size()), scheme, same)) {
+    return std::nullopt;
+  }
+  return authorization.substr(scheme.size() + 1);
+}
 
 Answer App::failed(const Request& request, const Error& error, Blame blame) {
   const int status = status_of(error.code, blame);
@@ -57,7 +57,7 @@ std::optional<Answer> authorise(const App& app, const Route& route, const Reques
     caller.who.reads_every_file = true;
     return std::nullopt;
   }
-  const auto token = bearer_token(head.authorization);
+  const auto token = credentials_of(head.authorization, "bearer").value_or(std::string_view());
   if (token.empty()) return unauthorized("this needs a token: 'Authorization: Bearer <token>'");
   const auto claims = app.tokens->check(token);
   if (!claims) {

@@ -82,6 +82,9 @@ struct App {
   std::atomic<uint64_t> n_requests_{0};  // relaxed: only has to be different each time
 };
 
+/// What follows the scheme of an Authorization field, when it is this one; `scheme` in lower case.
+std::optional<std::string_view> credentials_of(std::string_view authorization, std::string_view scheme);
+
 /// Decides who is asking, and whether he may. The only place that does, for routes that need a token; an
 /// answer means no.
 struct Route;

@@ -224,7 +224,7 @@ Task<bool> Connection::is_in_standing(Exchange& exchange) {
   if (!good) {
     auto look = [&] {
       const auto found = app_.standing.look(*app_.hub, caller.who.repository, caller.hub_token, now);
-      if (!found) refused = app_.failed(exchange.request, found.error().store, Blame::kStore);
+      if (!found) refused = refused_answer(app_, exchange.request, found.error());
       return found.value_or(false);
     };
     good = co_await on_pool(*app_.work, *stream_, look);

@@ -68,16 +68,9 @@ Outcome<BucketOperation> read_operation(HubCall& call, const Json& line) {
   if (type == "addFile") return out;
   out.kind = BucketOperation::Kind::kCopy;
   XET_TRY(const auto source_type, text_member(line, "sourceRepoType"));
-  XET_TRY(const auto source_name, text_member(line, "sourceRepoId"));
-  const auto known_type = type_of_word(source_type);
-  const size_t slash = source_name.find('/');
-  if (!known_type || slash == std::string::npos) {
-    return refuse(Reason::kInvalid, "'sourceRepoType' and 'sourceRepoId' name no repository");
-  }
-  const auto name_space = source_name.substr(0, slash);
-  const auto name = source_name.substr(slash + 1);
-  auto source = call.hub.find(call.who, {.type = *known_type, .name_space = name_space, .name = name},
-                              hub::Right::kRead);
+  XET_TRY(const auto known, known_type(source_type));
+  XET_TRY(const auto named, repository_member(known, line, "sourceRepoId"));
+  auto source = call.hub.find(call.who, named.view(), hub::Right::kRead);
   if (source) {
     out.source = *std::move(source);
   } else if (source.error().reason != Reason::kNoRepository) {
@@ -116,9 +109,7 @@ Outcome<Answer> hub_list_buckets(HubCall& call) {
     XET_TRY(auto one, json_of(call, bucket));
     out.push_back(std::move(one));
   }
-  Answer answer = json_answer(out);
-  add_next_link(call, page.next, answer);
-  return answer;
+  return page_answer(call, out, page.next);
 }
 
 Outcome<Answer> hub_bucket_info(HubCall& call) {
@@ -149,9 +140,7 @@ Outcome<Answer> hub_bucket_tree(HubCall& call) {
       out.push_back(json_of(item.file));
     }
   }
-  Answer answer = json_answer(out);
-  add_next_link(call, page.next, answer);
-  return answer;
+  return page_answer(call, out, page.next);
 }
 
 Outcome<Answer> hub_bucket_paths(HubCall& call) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/text.h"
 #include "base/try.h"
 #include "server/core/base64url.h"
 #include "server/http/route.h"
@@ -21,18 +22,6 @@ using store::RepositoryType;
 
 constexpr std::string_view kMe = "me";
 constexpr size_t kMaxHeaderText = 500;
-
-/// What follows the scheme, when it is this one.
-std::optional<std::string_view> credentials_of(std::string_view authorization, std::string_view scheme) {
-  const auto same = [](char a, char b) {
-    return (a >= 'A' && a <= 'Z' ? static_cast<char>(a + ('a' - 'A')) : a) == b;
-  };
-  if (authorization.size() <= scheme.size() || authorization[scheme.size()] != ' ' ||
-      !std::ranges::equal(authorization.substr(0, scheme.size()), scheme, same)) {
-    return std::nullopt;
-  }
-  return authorization.substr(scheme.size() + 1);
-}
 
 /// The token that a request shows: as it is, or as the password of whatever user. nullopt: something else.
 std::optional<std::string> token_of(std::string_view authorization) {
@@ -102,6 +91,8 @@ int status_of(Reason reason) {
   return 500;
 }
 
+}  // namespace
+
 Answer refused_answer(App& app, const Request& request, const hub::Refusal& refusal) {
   if (refusal.reason == Reason::kStore) return app.failed(request, refusal.store, Blame::kStore);
   Answer out = hub_error(status_of(refusal.reason), code_of(refusal.reason), refusal.message);
@@ -111,8 +102,6 @@ Answer refused_answer(App& app, const Request& request, const hub::Refusal& refu
   }
   return out;
 }
-
-}  // namespace
 
 Answer answer_hub(App& app, const Route& route, Request& request) {
   if (!app.hub) return text_answer(404, "there is nothing under this path");
@@ -201,20 +190,6 @@ std::string header_quoted(std::string_view text) {
   return out;
 }
 
-std::string url_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                          std::string_view("-._~/").find(c) != std::string_view::npos;
-    if (is_plain) {
-      out.push_back(c);
-    } else {
-      fmt::format_to(std::back_inserter(out), "%{:02X}", static_cast<unsigned char>(c));
-    }
-  }
-  return out;
-}
-
 void add_next_link(const HubCall& call, const std::string& next, Answer& answer) {
   if (next.empty()) return;
   std::string query;
@@ -226,7 +201,7 @@ void add_next_link(const HubCall& call, const std::string& next, Answer& answer)
     if (!pair.empty() && !pair.starts_with("cursor=")) query += std::string(pair) + "&";
   }
   answer.headers.emplace_back("Link", fmt::format("<{}{}?{}cursor={}>; rel=\"next\"", call.request.base_url,
-                                                  call.request.path, query, url_escaped(next)));
+                                                  call.request.path, query, percent_encode(next)));
 }
 
 }  // namespace xet::http

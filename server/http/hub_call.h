@@ -33,6 +33,9 @@ Answer answer_hub(App& app, const Route& route, Request& request);
 /// An error as clients of a Hub understand it: status, X-Error-Code, X-Error-Message, and JSON.
 Answer hub_error(int status, std::string_view code, std::string_view message);
 
+/// The same for what the Hub refused; what clients are not told goes to the log.
+Answer refused_answer(App& app, const Request& request, const hub::Refusal& refusal);
+
 /// The first value of a query parameter; "" when there is none or it cannot be read.
 std::string query_value(const Request& request, std::string_view name);
 /// A query parameter that is "true", or "1".
@@ -50,8 +53,6 @@ std::string api_url(const HubCall& call);
 std::string hub_time(store::TimeMs time);
 /// A text between quotes in a header, without what would end it.
 std::string header_quoted(std::string_view text);
-/// `text` with everything escaped that has a meaning in URLs; slashes are kept.
-std::string url_escaped(std::string_view text);
 
 /// Adds `Link: <…>; rel="next"`: the request's own URL with another cursor.
 void add_next_link(const HubCall& call, const std::string& next, Answer& answer);

@@ -34,13 +34,6 @@ Outcome<ByteVector> content_of(const Json& value) {
   return *std::move(bytes);
 }
 
-Outcome<Sha256Digest> sha256_of(const Json& value, const char* name) {
-  XET_TRY(const auto text, text_member(value, name));
-  const auto digest = Sha256Digest::from_hex(text);
-  if (!digest) return refuse(Reason::kInvalid, fmt::format("'{}' is not 64 hex digits", name));
-  return *digest;
-}
-
 hub::Done read_header(const Json& value, CommitRequest& out) {
   XET_TRY(const auto summary, optional_text(value, "summary"));
   XET_TRY(const auto description, optional_text(value, "description"));
@@ -63,7 +56,7 @@ Outcome<Operation> read_operation(std::string_view key, const Json& value) {
     out.kind = Operation::Kind::kLfsFile;
     XET_TRY(const auto algorithm, optional_text(value, "algo"));
     if (algorithm && *algorithm != "sha256") return refuse(Reason::kInvalid, "'algo' is not sha256");
-    XET_TRY(out.sha256, sha256_of(value, "oid"));
+    XET_TRY(out.sha256, sha256_member(value, "oid"));
   } else if (key == "deletedFile") {
     out.kind = Operation::Kind::kDeleteFile;
   } else if (key == "deletedFolder") {
@@ -117,9 +110,7 @@ Outcome<Answer> hub_preupload(HubCall& call) {
     if (!each.is_object()) return refuse(Reason::kInvalid, "'files' has something that is no object");
     auto& file = files.emplace_back();
     XET_TRY(file.path, text_member(each, "path"));
-    XET_TRY(const auto size, optional_number(each, "size"));
-    if (!size || *size < 0) return refuse(Reason::kInvalid, "'size' is no size");
-    file.size_bytes = static_cast<uint64_t>(*size);
+    XET_TRY(file.size_bytes, size_member(each));
     XET_TRY(const auto sample, optional_text(each, "sample"));
     const auto bytes = core::from_base64(sample.value_or(""));
     if (!bytes) return refuse(Reason::kInvalid, "'sample' is no base64");
@@ -158,19 +149,13 @@ Outcome<Answer> hub_duplicate_lfs(HubCall& call) {
   }
   if (listed->size() > hub::Hub::kMaxOperations) return refuse(Reason::kTooLarge, "too many files at once");
   XET_TRY(const auto type_text, text_member(*target, "type"));
-  XET_TRY(const auto name, text_member(*target, "name"));
-  const auto type = type_of_word(type_text);
-  const size_t slash = name.find('/');
-  if (!type || slash == std::string::npos) return refuse(Reason::kInvalid, "'target' names no repository");
-  const auto name_space = name.substr(0, slash);
-  const auto short_name = name.substr(slash + 1);
-  XET_TRY(const auto to,
-          call.hub.find(call.who, {.type = *type, .name_space = name_space, .name = short_name},
-                        hub::Right::kWrite));
+  XET_TRY(const auto type, known_type(type_text));
+  XET_TRY(const auto named, repository_member(type, *target, "name"));
+  XET_TRY(const auto to, call.hub.find(call.who, named.view(), hub::Right::kWrite));
   Json failed = Json::array();
   for (const auto& each : *listed) {
     if (!each.is_object()) return refuse(Reason::kInvalid, "'files' has something that is no object");
-    XET_TRY(const auto sha256, sha256_of(each, "sha256"));
+    XET_TRY(const auto sha256, sha256_member(each, "sha256"));
     XET_TRY(const auto file, call.hub.lfs_file(call.repository, sha256));
     bool shared = false;
     if (file) {

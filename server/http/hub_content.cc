@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "server/http/multipart.h"
 
 namespace xet::http {
@@ -32,7 +33,7 @@ void add_common(Answer& answer, const Content& content) {
   answer.headers.emplace_back("X-Content-Type-Options", "nosniff");
   answer.headers.emplace_back("Content-Disposition",
                               fmt::format("inline; filename*=UTF-8''{}; filename={}",
-                                          url_escaped(content.name), header_quoted(content.name)));
+                                          percent_encode(content.name), header_quoted(content.name)));
 }
 
 }  // namespace
@@ -46,6 +47,12 @@ WantedPart wanted_part(const RequestHead& head, uint64_t size, std::string_view 
   const auto range = specs->front().resolve(size);
   if (!range) return {.kind = WantedPart::Kind::kOutside, .range = {}};
   return {.kind = WantedPart::Kind::kPart, .range = *range};
+}
+
+Answer range_outside(uint64_t size) {
+  Answer out = text_answer(416, "the range lies outside the file");
+  out.headers.emplace_back("Content-Range", fmt::format("bytes */{}", size));
+  return out;
 }
 
 Answer xet_content(const HubCall& call, const Content& content) {
@@ -74,7 +81,7 @@ Answer xet_content(const HubCall& call, const Content& content) {
                                             .expires_at_s = call.app.expiry_of_urls()});
   out.status = 302;
   out.headers.emplace_back(
-      "Location", fmt::format("{}/bridge/{}/{}", call.request.base_url, id, url_escaped(content.name)));
+      "Location", fmt::format("{}/bridge/{}/{}", call.request.base_url, id, percent_encode(content.name)));
   return out;
 }
 
@@ -91,11 +98,7 @@ Answer content_answer(const HubCall& call, const Content& content, ByteSpan byte
     return out;
   }
   const auto part = wanted_part(call.request.head, content.size_bytes, quoted_etag(content));
-  if (part.kind == WantedPart::Kind::kOutside) {
-    Answer outside = text_answer(416, "the range lies outside the file");
-    outside.headers.emplace_back("Content-Range", fmt::format("bytes */{}", content.size_bytes));
-    return outside;
-  }
+  if (part.kind == WantedPart::Kind::kOutside) return range_outside(content.size_bytes);
   if (part.kind == WantedPart::Kind::kPart) {
     out.status = 206;
     out.headers.emplace_back("Content-Range", content_range(part.range, content.size_bytes));

@@ -35,6 +35,9 @@ struct WantedPart {
 /// By Range and If-Range. A Range that cannot be read, or has several parts, is passed over, as HTTP allows.
 WantedPart wanted_part(const RequestHead& head, uint64_t size, std::string_view quoted_etag);
 
+/// For kOutside: 416.
+Answer range_outside(uint64_t size);
+
 /// HEAD: everything about a file in the CAS, never redirected. GET: to the signed URL that has its bytes.
 Answer xet_content(const HubCall& call, const Content& content);
 /// A file whose bytes are at hand; for HEAD they are not needed.

@@ -56,9 +56,7 @@ Outcome<Answer> hub_tree(HubCall& call) {
                                                .limit = expand ? kExpandedPage : kPage}));
   Json out = Json::array();
   for (const auto& entry : page.items) out.push_back(json_of(entry));
-  Answer answer = json_answer(out);
-  add_next_link(call, page.next, answer);
-  return answer;
+  return page_answer(call, out, page.next);
 }
 
 Outcome<Answer> hub_paths_info(HubCall& call) {

@@ -98,6 +98,40 @@ Outcome<std::optional<int64_t>> optional_number(const Json& object, const char* 
   return refuse(Reason::kInvalid, fmt::format("'{}' is no number that can be", name));
 }
 
+Outcome<Sha256Digest> sha256_member(const Json& object, const char* name) {
+  XET_TRY(const auto text, text_member(object, name));
+  const auto digest = Sha256Digest::from_hex(text);
+  if (!digest) return refuse(Reason::kInvalid, fmt::format("'{}' is not 64 hex digits", name));
+  return *digest;
+}
+
+Outcome<uint64_t> size_member(const Json& object) {
+  XET_TRY(const auto size, optional_number(object, "size"));
+  if (!size || *size < 0) return refuse(Reason::kInvalid, "'size' is no size");
+  return static_cast<uint64_t>(*size);
+}
+
+Outcome<store::RepositoryType> known_type(std::string_view word) {
+  const auto type = type_of_word(word);
+  if (!type) return refuse(Reason::kInvalid, "the type is none of model, dataset, space and bucket");
+  return *type;
+}
+
+Outcome<NamedRepository> repository_member(store::RepositoryType type, const Json& object, const char* name) {
+  XET_TRY(const auto text, text_member(object, name));
+  const size_t slash = text.find('/');
+  if (slash == std::string::npos) {
+    return refuse(Reason::kInvalid, fmt::format("'{}' is not NAMESPACE/NAME", name));
+  }
+  return NamedRepository{.type = type, .name_space = text.substr(0, slash), .name = text.substr(slash + 1)};
+}
+
+Answer page_answer(const HubCall& call, const Json& items, const std::string& next) {
+  Answer out = json_answer(items);
+  add_next_link(call, next, out);
+  return out;
+}
+
 Outcome<bool> wants_private(const Json& body) {
   if (const auto found = body.find("private"); found != body.end() && !found->is_null()) {
     if (!found->is_boolean()) return refuse(Reason::kInvalid, "'private' is no boolean");

@@ -30,6 +30,27 @@ hub::Outcome<std::optional<std::string>> optional_text(const Json& object, const
 hub::Outcome<std::vector<std::string>> text_list(const Json& object, const char* name);
 hub::Outcome<std::optional<int64_t>> optional_number(const Json& object, const char* name);
 
+/// A member that must be there.
+hub::Outcome<Sha256Digest> sha256_member(const Json& object, const char* name);
+hub::Outcome<uint64_t> size_member(const Json& object);
+
+/// A repository that a request names.
+struct NamedRepository {
+  store::RepositoryType type = store::RepositoryType::kModel;
+  std::string name_space;
+  std::string name;
+
+  store::RepositoryName view() const { return {.type = type, .name_space = name_space, .name = name}; }
+};
+/// The member "NAMESPACE/NAME" of an object.
+hub::Outcome<NamedRepository> repository_member(store::RepositoryType type, const Json& object,
+                                                const char* name);
+/// The type of that word. kInvalid for other words.
+hub::Outcome<store::RepositoryType> known_type(std::string_view word);
+
+/// One page of a listing, with the way to the next one.
+Answer page_answer(const HubCall& call, const Json& items, const std::string& next);
+
 /// What "private" or "visibility" says; false when neither is there.
 hub::Outcome<bool> wants_private(const Json& body);
 

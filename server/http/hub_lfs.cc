@@ -26,12 +26,9 @@ struct Object {
 
 Outcome<Object> read_object(const Json& json) {
   if (!json.is_object()) return refuse(Reason::kInvalid, "'objects' has something that is no object");
-  XET_TRY(const auto oid, text_member(json, "oid"));
-  const auto sha256 = Sha256Digest::from_hex(oid);
-  if (!sha256) return refuse(Reason::kInvalid, "'oid' is not 64 hex digits");
-  XET_TRY(const auto size, optional_number(json, "size"));
-  if (!size || *size < 0) return refuse(Reason::kInvalid, "'size' is no size");
-  return Object{.sha256 = *sha256, .size_bytes = static_cast<uint64_t>(*size)};
+  XET_TRY(const auto sha256, sha256_member(json, "oid"));
+  XET_TRY(const auto size, size_member(json));
+  return Object{.sha256 = sha256, .size_bytes = size};
 }
 
 Answer lfs_answer(const Json& json) {

@@ -21,28 +21,15 @@ using store::RepositoryType;
 
 constexpr size_t kPage = 1000;
 
-/// A repository that a body names.
-struct Named {
-  RepositoryType type = RepositoryType::kModel;
-  std::string name_space;
-  std::string name;
-
-  store::RepositoryName view() const { return {.type = type, .name_space = name_space, .name = name}; }
-};
-
 Outcome<RepositoryType> type_in(const Json& body) {
   XET_TRY(const auto word, optional_text(body, "type"));
   if (!word) return RepositoryType::kModel;
-  const auto type = type_of_word(*word);
-  if (!type) {
-    return refuse(Reason::kInvalid, "'type' is none of model, dataset, space and bucket");
-  }
-  return *type;
+  return known_type(*word);
 }
 
 /// "ns/name", or "name" alone with the namespace beside it, or nothing: the caller's own.
-Outcome<Named> named(const HubCall& call, const Json& body) {
-  Named out;
+Outcome<NamedRepository> named(const HubCall& call, const Json& body) {
+  NamedRepository out;
   XET_TRY(out.type, type_in(body));
   XET_TRY(out.name, text_member(body, "name"));
   XET_TRY(auto organization, optional_text(body, "organization"));
@@ -53,15 +40,6 @@ Outcome<Named> named(const HubCall& call, const Json& body) {
   out.name_space = organization ? *std::move(organization) : call.who.user;
   if (out.name_space == "me") out.name_space = call.who.user;
   return out;
-}
-
-Outcome<Named> named_by(RepositoryType type, const Json& body, const char* member) {
-  XET_TRY(const auto text, text_member(body, member));
-  const size_t slash = text.find('/');
-  if (slash == std::string::npos) {
-    return refuse(Reason::kInvalid, fmt::format("'{}' is not NAMESPACE/NAME", member));
-  }
-  return Named{.type = type, .name_space = text.substr(0, slash), .name = text.substr(slash + 1)};
 }
 
 Json summary_of(const HubRepository& repository) {
@@ -124,8 +102,8 @@ Outcome<Answer> hub_delete_repository(HubCall& call) {
 Outcome<Answer> hub_move_repository(HubCall& call) {
   XET_TRY(const auto body, json_body(call.request));
   XET_TRY(const auto type, type_in(body));
-  XET_TRY(const auto from, named_by(type, body, "fromRepo"));
-  XET_TRY(const auto to, named_by(type, body, "toRepo"));
+  XET_TRY(const auto from, repository_member(type, body, "fromRepo"));
+  XET_TRY(const auto to, repository_member(type, body, "toRepo"));
   XET_TRY_STATUS(call.hub.move(call.who, from.view(), to.view()));
   return json_answer(Json{{"success", true}});
 }
@@ -174,9 +152,7 @@ Outcome<Answer> hub_list_repositories(HubCall& call) {
                         query_value(call.request, "search"), query_value(call.request, "cursor"), limit));
   Json out = Json::array();
   for (const auto& repository : page.items) out.push_back(summary_of(repository));
-  Answer answer = json_answer(out);
-  add_next_link(call, page.next, answer);
-  return answer;
+  return page_answer(call, out, page.next);
 }
 
 Outcome<Answer> hub_list_own_repositories(HubCall& call) {

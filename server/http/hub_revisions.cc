@@ -56,9 +56,7 @@ Outcome<Answer> hub_commits(HubCall& call) {
                    {"date", hub_time(commit.time_s * 1000)},
                    {"authors", Json::array({Json{{"user", commit.author}}})}});
   }
-  Answer answer = json_answer(out);
-  add_next_link(call, page.next, answer);
-  return answer;
+  return page_answer(call, out, page.next);
 }
 
 Outcome<Answer> hub_create_branch(HubCall& call) {

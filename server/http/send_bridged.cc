@@ -48,16 +48,14 @@ std::optional<Answer> refusal_of(const Exchange& exchange, const core::FileGrant
     return out;
   }
   if (part.kind != WantedPart::Kind::kOutside) return std::nullopt;
-  Answer out = text_answer(416, "the range lies outside the file");
-  out.headers.emplace_back("Content-Range", fmt::format("bytes */{}", grant.size_bytes));
-  return out;
+  return range_outside(grant.size_bytes);
 }
 
 /// The URL outlives the moment at which it was given: the repository may have gone meanwhile.
 std::optional<Answer> check_repository(App& app, const Request& request, const core::FileGrant& grant) {
   if (!app.hub) return text_answer(404, "there is nothing under this path");
   const auto found = app.hub->find(grant.repository);
-  if (!found) return app.failed(request, found.error().store, Blame::kStore);
+  if (!found) return refused_answer(app, request, found.error());
   if (!*found) return text_answer(404, "the repository is gone");
   return std::nullopt;
 }

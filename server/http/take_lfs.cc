@@ -13,11 +13,6 @@ namespace {
 // Read and written at a time.
 constexpr size_t kStep = 256 * 1024;
 
-Answer refused_upload(App& app, const Request& request, const hub::Refusal& refusal) {
-  if (refusal.reason == hub::Reason::kStore) return app.failed(request, refusal.store, Blame::kStore);
-  return hub_error(400, {}, refusal.message);
-}
-
 }  // namespace
 
 Task<> take_lfs(Exchange& exchange) {
@@ -44,7 +39,7 @@ Task<> take_lfs(Exchange& exchange) {
   };
   (void)co_await on_pool(*app.work, exchange.stream, begin);
   if (!upload) {
-    answer = refused_upload(app, request, upload.error());
+    answer = refused_answer(app, request, upload.error());
     co_await exchange.answer(answer);
     co_return;
   }
@@ -58,14 +53,14 @@ Task<> take_lfs(Exchange& exchange) {
     auto write = [&] { return (*upload)->write(ByteSpan(buffer).first(piece.n_bytes)); };
     const auto written = co_await on_pool(*app.work, exchange.stream, write);
     if (!written) {
-      answer = refused_upload(app, request, written.error());
+      answer = refused_answer(app, request, written.error());
       co_await exchange.answer(answer);
       co_return;
     }
   }
   auto finish = [&] { return (*upload)->finish(app.cut_off.get_token()); };
   const auto finished = co_await on_pool(*app.sync, exchange.stream, finish);
-  if (!finished) answer = refused_upload(app, request, finished.error());
+  if (!finished) answer = refused_answer(app, request, finished.error());
   co_await exchange.answer(answer);
 }
 

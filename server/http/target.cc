@@ -2,16 +2,11 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace xet::http {
 
 namespace {
-
-std::optional<unsigned> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
-}
 
 bool is_visible(char c) {
   return c > 0x20 && c < 0x7f;
@@ -49,21 +44,9 @@ std::optional<std::string> decode_percent(std::string_view text) {
 }
 
 std::optional<std::string> decode_percent_utf8(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    char c = text[i];
-    if (c == '%') {
-      if (text.size() - i < 3) return std::nullopt;
-      const auto high = hex_digit(text[i + 1]);
-      const auto low = hex_digit(text[i + 2]);
-      if (!high || !low) return std::nullopt;
-      c = static_cast<char>(*high << 4 | *low);
-      i += 2;
-    }
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) return std::nullopt;
-    out.push_back(c);
-  }
+  auto out = percent_decode(text);
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (out && std::ranges::any_of(*out, is_control)) return std::nullopt;
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/text.h"
 #include "server/core/repository_name.h"
 #include "server/store/hub_store.h"
 
@@ -20,27 +21,6 @@ constexpr std::array<std::string_view, 16> kReserved = {
 
 bool is_control(char c) {
   return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
-}
-
-/// Well-formed, shortest form, no surrogates.
-bool is_utf8(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    const auto first = static_cast<unsigned char>(text[i]);
-    const size_t n = first < 0x80 ? 1 : first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (n > 1 && (first < 0xc2 || first > 0xf4)) return false;
-    if (text.size() - i < n) return false;
-    uint32_t code = n == 1 ? first : first & (0xffU >> (n + 1));
-    for (size_t k = 1; k < n; ++k) {
-      const auto next = static_cast<unsigned char>(text[i + k]);
-      if ((next & 0xc0) != 0x80) return false;
-      code = code << 6 | (next & 0x3f);
-    }
-    constexpr std::array<uint32_t, 5> kLeast = {0, 0, 0x80, 0x800, 0x10000};
-    if (code < kLeast.at(n) || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) return false;
-    i += n;
-  }
-  return true;
 }
 
 bool is_dot_git(std::string_view component) {

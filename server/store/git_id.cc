@@ -1,19 +1,9 @@
 #include <algorithm>
 
+#include "base/text.h"
 #include "server/store/hub_store.h"
 
 namespace xet::store {
-
-namespace {
-
-int digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-}  // namespace
 
 std::string GitId::hex() const {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -30,10 +20,10 @@ std::optional<GitId> GitId::from_hex(std::string_view hex) {
   GitId out;
   if (hex.size() != 2 * out.raw.size()) return std::nullopt;
   for (size_t i = 0; i < out.raw.size(); ++i) {
-    const int high = digit(hex[2 * i]);
-    const int low = digit(hex[2 * i + 1]);
-    if (high < 0 || low < 0) return std::nullopt;
-    out.raw[i] = static_cast<std::byte>(high << 4 | low);
+    const auto high = hex_digit(hex[2 * i]);
+    const auto low = hex_digit(hex[2 * i + 1]);
+    if (!high || !low) return std::nullopt;
+    out.raw[i] = static_cast<std::byte>(*high << 4 | *low);
   }
   return out;
 }

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/text.h"
 #include "base/try.h"
 #include "config/fields.h"
 #include "config/printed.h"
@@ -41,7 +42,7 @@ size_t index_of(const Field& field) {
 /// A variable that is set to text counts; what is no text is as if it were not there.
 Environment::const_iterator find_text(const Environment& environment, const std::string& name) {
   const auto found = environment.find(name);
-  return found != environment.end() && config::is_utf8(found->second) ? found : environment.end();
+  return found != environment.end() && is_utf8(found->second) ? found : environment.end();
 }
 
 /// The variable that decides about a field: its own, or else the first of its aliases that is set.

@@ -136,13 +136,4 @@ std::string debug_duration(std::chrono::nanoseconds duration) {
   return fmt::format("{}{}{}", ns / unit->ns, fraction, unit->name);
 }
 
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const size_t n_bytes = first_code_point(text).n_bytes;
-    if (n_bytes == 0) return false;
-    text.remove_prefix(n_bytes);
-  }
-  return true;
-}
-
 }  // namespace xet::config

@@ -19,7 +19,4 @@ std::string debug_bytes(uint64_t bytes);
 /// In the largest of s, ms, µs and ns that fits, as long as it takes: `360s`, `1.5s`, `200ms`.
 std::string debug_duration(std::chrono::nanoseconds duration);
 
-/// Whether all of it is UTF-8.
-bool is_utf8(std::string_view text);
-
 }  // namespace xet::config

@@ -58,12 +58,5 @@ TEST(PrintedValues, TextsHaveEscapes) {
             "b\"");
 }
 
-TEST(PrintedValues, KnowTextFromBytes) {
-  EXPECT_TRUE(is_utf8("plain, ü, €, \U0001f600"));
-  for (const char* bad :
-       {"\xff", "\xc3", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\x80", "\xe2\x82"})
-    EXPECT_FALSE(is_utf8(bad));
-}
-
 }  // namespace
 }  // namespace xet::config
