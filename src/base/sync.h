@@ -20,6 +20,11 @@ class Sync {
    public:
     T* operator->() { return value_; }
     T& operator*() { return *value_; }
+    /// Also returns for no reason.
+    template <class ConditionVariable>
+    void wait(ConditionVariable& cv) {
+      cv.wait(lock_);
+    }
     template <class ConditionVariable, class Predicate>
     void wait(ConditionVariable& cv, Predicate predicate) {
       cv.wait(lock_, std::move(predicate));

@@ -54,12 +54,16 @@ std::filesystem::path expand_path(std::string_view text, const Environment& envi
   return std::filesystem::absolute(path.empty() ? "." : path, ignored).lexically_normal();
 }
 
+std::filesystem::path hub_home_of(const Environment& environment) {
+  if (const auto hub = get(environment, "HF_HOME")) return expand_path(*hub, environment);
+  if (const auto xdg = get(environment, "XDG_CACHE_HOME"))
+    return expand_path(*xdg + "/huggingface", environment);
+  return expand_path(home_of(environment) + "/.cache/huggingface", environment);
+}
+
 std::filesystem::path cache_root_of(const Environment& environment) {
   if (const auto cache = get(environment, "HF_XET_CACHE")) return expand_path(*cache, environment);
-  if (const auto hub = get(environment, "HF_HOME")) return expand_path(*hub + "/xet", environment);
-  if (const auto xdg = get(environment, "XDG_CACHE_HOME"))
-    return expand_path(*xdg + "/huggingface/xet", environment);
-  return expand_path(home_of(environment) + "/.cache/huggingface/xet", environment);
+  return hub_home_of(environment) / "xet";
 }
 
 }  // namespace xet::config

@@ -12,8 +12,12 @@ namespace xet::config {
 /// stay.
 std::filesystem::path expand_path(std::string_view text, const Config::Environment& environment);
 
-/// Where caches lie: HF_XET_CACHE, else HF_HOME/xet, XDG_CACHE_HOME/huggingface/xet, or
-/// ~/.cache/huggingface/xet, as for the genuine client, so that both share caches. Expanded.
+/// What huggingface_hub keeps its things in: HF_HOME, XDG_CACHE_HOME/huggingface or ~/.cache/huggingface.
+/// Expanded.
+std::filesystem::path hub_home_of(const Config::Environment& environment);
+
+/// Where caches lie: HF_XET_CACHE, else "xet" in hub_home_of(), as for the genuine client, so that both share
+/// caches. Expanded.
 std::filesystem::path cache_root_of(const Config::Environment& environment);
 
 }  // namespace xet::config

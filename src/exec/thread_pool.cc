@@ -24,28 +24,53 @@ ThreadPool::ThreadPool(size_t n_threads) {
 ThreadPool::~ThreadPool() {
   queues_.lock()->closing = true;
   wake_.notify_all();
+  threads_.clear();
+  // A task may have led here before the thread that submitted it was through with calling somebody to run it.
+  while (n_waking_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+}
+
+bool ThreadPool::Queues::must_wake() {
+  if (n_asleep == 0 || is_waking || empty()) return false;
+  is_waking = true;
+  return true;
+}
+
+void ThreadPool::wake_one() {
+  wake_.notify_one();
+  n_waking_.fetch_sub(1, std::memory_order_release);
 }
 
 void ThreadPool::submit(Task task, Priority priority) {
-  auto queues = queues_.lock();
-  queues->by_priority[static_cast<size_t>(priority)].push_back(std::move(task));
-  // Under the lock: what the task does may let the pool's owner destroy it, and this thread must be out of it
-  // by then.
-  wake_.notify_one();
+  {
+    auto queues = queues_.lock();
+    queues->by_priority[static_cast<size_t>(priority)].push_back(std::move(task));
+    if (!queues->must_wake()) return;
+    n_waking_.fetch_add(1, std::memory_order_relaxed);
+  }
+  wake_one();
 }
 
 void ThreadPool::run() {
   for (;;) {
     Task task;
+    bool must_wake = false;
     {
       auto queues = queues_.lock();
+      while (queues->empty() && !queues->closing) {
+        ++queues->n_asleep;
+        queues.wait(wake_);
+        --queues->n_asleep;
+        queues->is_waking = false;
+      }
+      if (queues->empty()) return;
       auto& [urgent, other] = queues->by_priority;
-      queues.wait(wake_, [&] { return queues->closing || !urgent.empty() || !other.empty(); });
-      if (urgent.empty() && other.empty()) return;
       auto& queue = urgent.empty() ? other : urgent;
       task = std::move(queue.front());
       queue.pop_front();
+      must_wake = queues->must_wake();
+      if (must_wake) n_waking_.fetch_add(1, std::memory_order_relaxed);
     }
+    if (must_wake) wake_one();
     task();
   }
 }

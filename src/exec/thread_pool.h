@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -38,12 +39,23 @@ class ThreadPool {
  private:
   struct Queues {
     std::deque<Task> by_priority[2];
+    size_t n_asleep = 0;
+    /// A thread was called that has not looked at the queues yet. It calls the next one when there is more than
+    /// it takes itself, so a burst of small tasks does not wake, and make contend, more threads than it needs.
+    bool is_waking = false;
     bool closing = false;
+
+    bool empty() const { return by_priority[0].empty() && by_priority[1].empty(); }
+    /// Whether whoever holds the lock has to call a thread, which it has promised by asking.
+    bool must_wake();
   };
   void run();
+  /// Calls a thread, without the lock. Afterwards the pool may be gone.
+  void wake_one();
 
   Sync<Queues> queues_;
   std::condition_variable wake_;
+  std::atomic<size_t> n_waking_{0};  ///< threads in wake_one(), or on the way there
   std::vector<std::jthread> threads_;
 };
 

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <latch>
+#include <memory>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -80,6 +81,30 @@ TEST(ThreadPool, TakesTasksFromManyThreads) {
     }
   }
   EXPECT_EQ(runs, 4000);
+}
+
+// Threads that sleep while others are busy have to be called for every task that finds nobody: a pool that is
+// asked again and again, with all of its threads needed each time, would hang otherwise.
+TEST(ThreadPool, CallsAllItsThreadsHoweverTheyFellAsleep) {
+  ThreadPool pool(4);
+  for (int round = 0; round < 500; ++round) {
+    const auto all_here = std::make_shared<std::latch>(5);  // the tasks look at it when this round is over
+    for (int i = 0; i < 4; ++i) {
+      pool.submit([all_here] { all_here->arrive_and_wait(); });
+      if ((round + i) % 3 == 0) std::this_thread::yield();
+    }
+    all_here->arrive_and_wait();
+  }
+}
+
+TEST(ThreadPool, MayEndWhileTheThreadThatSubmittedItsLastTaskReturns) {
+  for (int round = 0; round < 500; ++round) {
+    auto pool = std::make_unique<ThreadPool>(2);
+    const auto ran = std::make_shared<std::latch>(1);
+    std::jthread submitter([raw = pool.get(), ran] { raw->submit([ran] { ran->count_down(); }); });
+    ran->wait();
+    pool.reset();
+  }
 }
 
 TEST(ThreadPool, RunsAndDestroysATaskOnAPoolThread) {
