@@ -64,9 +64,7 @@ cas::HttpCasOptions options_of(std::string_view url, const HttpOptions& http, co
       .user_agent = http.user_agent.empty() ? fmt::format("libxet/{}", kVersion) : http.user_agent,
       .session_id = http.session_id,
       .prefix = config.text("data.default_prefix"),
-      .retry = {.max_retries = config.count("client.retry_max_attempts"),
-                .base = in_milliseconds(config.duration("client.retry_base_delay")),
-                .cap = in_milliseconds(config.duration("client.retry_max_duration"))},
+      .retry = retry_ladder_of(config),
       .patience = {.connect = in_milliseconds(config.duration("client.connect_timeout")),
                    .slow_answer = in_milliseconds(config.duration("client.read_timeout"))},
       .uploads = bounds_of(config::upload_concurrency(config)),
@@ -82,6 +80,12 @@ cas::HttpCasOptions options_of(std::string_view url, const HttpOptions& http, co
 }
 
 }  // namespace
+
+net::RetryLadder retry_ladder_of(const Config& config) {
+  return {.max_retries = config.count("client.retry_max_attempts"),
+          .base = in_milliseconds(config.duration("client.retry_base_delay")),
+          .cap = in_milliseconds(config.duration("client.retry_max_duration"))};
+}
 
 std::shared_ptr<net::Transport> make_transport(const Config& config) {
   const auto environment = process_environment();

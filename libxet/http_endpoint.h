@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "cas/cas.h"
+#include "net/retry.h"
 #include "net/transport.h"
 #include "xet/client.h"
 #include "xet/result.h"
@@ -18,6 +19,9 @@ namespace xet {
 Result<std::unique_ptr<cas::Cas>> open_http_endpoint(std::string_view url, const ClientOptions& options,
                                                      std::shared_ptr<net::Transport> transport = nullptr,
                                                      std::stop_token stop = {});
+
+/// How often, and after what pauses, failed requests are sent again.
+net::RetryLadder retry_ladder_of(const Config& config);
 
 /// Connections as a configuration, and for proxies and trust the environment, say.
 std::shared_ptr<net::Transport> make_transport(const Config& config);

@@ -8,16 +8,13 @@
 #include "apps/xet/exit_code.h"
 #include "apps/xet/fd_io.h"
 #include "apps/xet/progress.h"
+#include "apps/xet/stdout_content.h"
 #include "xet/download.h"
 
 namespace xet::cli {
 
-void run(Context& context, const CatArgs& args) {
+std::optional<uint64_t> write_content(Context& context, const ContentSource& deliver) {
   auto& out = context.out();
-  out.set_events_fd(STDERR_FILENO);  // stdout is the content
-  const auto client = context.open_store(StoreUse::kRead);
-  if (!client) return context.fail(client.error());
-
   ProgressPrinter progress(out, context.options(), "reading", /*bar_allowed=*/::isatty(STDOUT_FILENO) == 0);
   int write_error = 0;
   const auto sink = [&](std::span<const std::byte> bytes) -> Status {
@@ -26,17 +23,32 @@ void run(Context& context, const CatArgs& args) {
     if (write_error == ECANCELED) return fail(ErrorCode::kCancelled, "interrupted");
     return fail(ErrorCode::kIo, fmt::format("cannot write to stdout: {}", std::strerror(write_error)));
   };
-  const auto delivered =
-      stream_file(*client, args.file, args.range, sink, context.session_options(&progress));
+  const auto delivered = deliver(sink, context.session_options(&progress));
   progress.finish();
-  if (write_error == EPIPE) return context.set_broken_pipe();
-  if (!delivered) return context.fail(delivered.error());
-  if (*delivered == 0 && args.range && !args.file.is_zero())
-    note_range_past_end(context, **client, args.file);
+  if (write_error == EPIPE) {
+    context.set_broken_pipe();
+    return std::nullopt;
+  }
+  if (!delivered) {
+    context.fail(delivered.error());
+    return std::nullopt;
+  }
   out.summary_event({.files = 1,
                      .logical_bytes = *delivered,
                      .wire_bytes = progress.last().transfer_bytes,
                      .seconds = context.seconds()});
+  return *delivered;
+}
+
+void run(Context& context, const CatArgs& args) {
+  context.out().set_events_fd(STDERR_FILENO);  // stdout is the content
+  const auto client = context.open_store(StoreUse::kRead);
+  if (!client) return context.fail(client.error());
+  const auto delivered = write_content(context, [&](const ContentSink& sink, SessionOptions session) {
+    return stream_file(*client, args.file, args.range, sink, std::move(session));
+  });
+  if (delivered == 0 && args.range && !args.file.is_zero())
+    note_range_past_end(context, **client, args.file);
 }
 
 }  // namespace xet::cli

@@ -13,11 +13,13 @@ void run(Context& context, const PlanArgs& args) {
   const auto planned = upload_files(context, *client, names, /*dry_run=*/true, Sha256Policy::kSkip);
   if (!planned.committed) return;
 
-  auto& out = context.out();
+  print_plan(context.out(), planned.files, summary_of(planned, context.seconds()));
+}
+
+void print_plan(Output& out, const std::vector<FileReport>& files, Summary sums) {
   if (out.json()) {
-    for (const auto& file : planned.files) out.file({file.name, file.hash, file.size_bytes, file.sha256});
+    for (const auto& file : files) out.file({file.name, file.hash, file.size_bytes, file.sha256});
   }
-  Summary sums = summary_of(planned, context.seconds());
   sums.wire_bytes = 0;  // whatever an upload would send, a plan sends nothing
   const auto row = [&](std::string_view label, uint64_t bytes) {
     out.line(fmt::format("{:<11}{:>16} bytes  {:>9}", label, bytes, human_bytes(bytes)));

@@ -20,12 +20,7 @@ void run(Context& context, const UploadArgs& args) {
   const Summary sums = summary_of(uploaded, context.seconds());
   context.out().summary_event(sums);
   if (uploaded.files.empty()) return;
-  context.out().note(fmt::format("{} {}, {}: {} duplicate, {} new ({} compressed), {} sent; {}, {}",
-                                 sums.files, sums.files == 1 ? "file" : "files",
-                                 human_bytes(sums.logical_bytes), human_bytes(sums.deduplicated_bytes),
-                                 human_bytes(sums.new_bytes), human_bytes(sums.compressed_bytes),
-                                 human_bytes(sums.wire_bytes), human_seconds(sums.seconds),
-                                 human_rate(sums.logical_bytes, sums.seconds)));
+  context.out().note(sentence_of(sums));
 }
 
 }  // namespace xet::cli

@@ -25,12 +25,13 @@ namespace {
 struct RawArguments {
   std::vector<std::string> paths;
   std::string endpoint, progress, threads, max_memory, timeout;
-  std::string hash, output, range, manifest, directory, token;
+  std::string output, range, manifest, directory, token;
+  std::string to, message = "Upload with xet";
   std::string data, listen = "127.0.0.1:8080", admin_listen, public_url, tls_certificate, tls_key, auth;
   std::string scope, repository, lifetime;
   std::string user, role, token_number;
   std::vector<std::string> name_spaces;
-  bool access_log = false, deep = false;
+  bool access_log = false, deep = false, create = false;
   bool json = false, quiet = false, recursive = false, verify = false, no_sha256 = false, sha256 = false;
 };
 
@@ -85,13 +86,23 @@ void add_resource_options(CLI::App& command, RawArguments& raw) {
 void add_endpoint_option(CLI::App& command, RawArguments& raw) {
   command
       .add_option("-e,--endpoint", raw.endpoint,
-                  "The store, e.g. local:DIR or http://HOST:PORT (default: XET_ENDPOINT)")
+                  "The store: local:DIR, http://HOST:PORT, hf:TYPE/NAMESPACE/NAME (default: XET_ENDPOINT)")
       ->type_name("ENDPOINT");
   command
       .add_option(
           "--token", raw.token,
-          "Key to an http(s) endpoint (default: XET_TOKEN, which other users of the machine cannot see)")
+          "Key to the endpoint (default: XET_TOKEN, for hf: HF_TOKEN, which other users do not see)")
       ->type_name("TOKEN");
+}
+
+constexpr const char* kHubGroup = "For hf: endpoints";
+
+void add_destination_option(CLI::App& command, RawArguments& raw) {
+  command
+      .add_option("--to", raw.to,
+                  "What the file is called in the repository, or the folder that the files go to (ends with /)")
+      ->type_name("PATH")
+      ->group(kHubGroup);
 }
 
 void add_data_option(CLI::App& command, RawArguments& raw) {
@@ -114,6 +125,15 @@ std::string variable(const char* name) {
   return value == nullptr ? std::string() : std::string(value);
 }
 
+std::string endpoint_of(const RawArguments& raw) {
+  return raw.endpoint.empty() ? variable("XET_ENDPOINT") : raw.endpoint;
+}
+
+/// What is named on a Hub has a path there, elsewhere a hash.
+bool has_paths(const RawArguments& raw) {
+  return is_hub_endpoint(endpoint_of(raw));
+}
+
 Result<CommonOptions> common_options(const RawArguments& raw, bool uses_endpoint) {
   constexpr uint64_t kLeastMemory = uint64_t{64} << 20;
   constexpr uint64_t kMostThreads = 1024;
@@ -122,9 +142,11 @@ Result<CommonOptions> common_options(const RawArguments& raw, bool uses_endpoint
   CommonOptions out;
   out.json = raw.json;
   out.quiet = raw.quiet;
-  out.endpoint = raw.endpoint;
-  if (uses_endpoint) {
-    if (out.endpoint.empty()) out.endpoint = variable("XET_ENDPOINT");
+  if (uses_endpoint) out.endpoint = endpoint_of(raw);
+  if (is_hub_endpoint(out.endpoint)) {
+    out.hub = hub_options_from_environment();
+    if (!raw.token.empty()) out.hub.token = raw.token;
+  } else if (uses_endpoint) {
     std::string token = raw.token.empty() ? variable("XET_TOKEN") : raw.token;
     if (!token.empty()) out.client.http.token = AccessToken{.text = std::move(token)};
   }
@@ -168,22 +190,57 @@ Result<std::optional<FileRange>> optional_range(const std::string& text, bool gi
   return std::optional<FileRange>(range);
 }
 
+tl::unexpected<Error> wrong(std::string message) {
+  return fail(ErrorCode::kInvalidArgument, std::move(message));
+}
+
+Status check_no_hub_options(const RawArguments& raw, bool message_given) {
+  if (has_paths(raw) || (raw.to.empty() && !message_given && !raw.create)) return {};
+  return wrong("--to, --message and --create belong to hf: endpoints");
+}
+
+Result<Command> upload_command(const RawArguments& raw, bool message_given) {
+  XET_TRY_STATUS(check_stdin_used_once(raw.paths));
+  XET_TRY_STATUS(check_no_hub_options(raw, message_given));
+  if (!has_paths(raw)) return Command(UploadArgs{raw.paths, raw.recursive, !raw.no_sha256});
+  if (raw.message.empty()) return wrong("--message is empty: commits have one");
+  return Command(
+      HubUploadArgs{raw.paths, raw.recursive, !raw.no_sha256, raw.to, raw.message, raw.create});
+}
+
+Result<Command> plan_command(const RawArguments& raw) {
+  XET_TRY_STATUS(check_stdin_used_once(raw.paths));
+  XET_TRY_STATUS(check_no_hub_options(raw, /*message_given=*/false));
+  if (has_paths(raw)) return Command(HubPlanArgs{raw.paths, raw.to});
+  return Command(PlanArgs{raw.paths});
+}
+
+Result<Command> hub_download_command(const RawArguments& raw, bool range_given) {
+  HubDownloadArgs out{.paths = raw.paths, .output = raw.output, .range = {}, .directory = raw.directory};
+  if (raw.output.empty() == raw.directory.empty())
+    return wrong("say where to write: -d DIR for everything or the paths named, -o PATH for one file");
+  if (!raw.output.empty() && raw.paths.size() != 1) return wrong("-o is for one file of the repository");
+  if (raw.output.empty() && range_given) return wrong("--range belongs to a single file with -o");
+  XET_TRY(out.range, optional_range(raw.range, range_given));
+  return Command(std::move(out));
+}
+
 Result<Command> download_command(const RawArguments& raw, bool range_given) {
-  const auto wrong = [](std::string message) {
-    return fail(ErrorCode::kInvalidArgument, std::move(message));
-  };
+  if (has_paths(raw) && raw.manifest.empty()) return hub_download_command(raw, range_given);
   DownloadArgs out;
+  if (raw.paths.size() > 1)
+    return wrong("one HASH at a time; several files are downloaded with --manifest FILE -d DIR");
   if (raw.manifest.empty()) {
-    if (raw.hash.empty()) return wrong("say what to download: HASH -o PATH, or --manifest FILE -d DIR");
+    if (raw.paths.empty()) return wrong("say what to download: HASH -o PATH, or --manifest FILE -d DIR");
     if (raw.output.empty()) return wrong("say where to write the file: -o PATH (or -o - for stdout)");
     if (!raw.directory.empty())
       return wrong("-d belongs to --manifest; the place of a single file is -o PATH");
-    XET_TRY(out.file, parse_file_hash(raw.hash));
+    XET_TRY(out.file, parse_file_hash(raw.paths.front()));
     XET_TRY(out.range, optional_range(raw.range, range_given));
     out.output = raw.output;
     return Command(std::move(out));
   }
-  if (!raw.hash.empty()) return wrong("give either a HASH or --manifest, not both");
+  if (!raw.paths.empty()) return wrong("give either a HASH or --manifest, not both");
   if (raw.directory.empty()) return wrong("--manifest wants -d DIR, the directory that the files go to");
   if (!raw.output.empty() || range_given)
     return wrong("-o and --range belong to a single HASH, not to --manifest");
@@ -340,13 +397,17 @@ std::vector<CommandSpec> add_commands(CLI::App& app, RawArguments& raw) {
   add_endpoint_option(upload, raw);
   upload.add_flag("-r,--recursive", raw.recursive, "Upload everything below directories");
   upload.add_flag("--no-sha256", raw.no_sha256, "Do not compute SHA-256 digests (faster)");
-  out.push_back({&upload, [&raw]() -> Result<Command> {
-                   XET_TRY_STATUS(check_stdin_used_once(raw.paths));
-                   return Command(UploadArgs{raw.paths, raw.recursive, !raw.no_sha256});
-                 }});
+  add_destination_option(upload, raw);
+  auto* message = upload.add_option("-m,--message", raw.message, "What the commit says")->type_name("TEXT");
+  message->group(kHubGroup);
+  upload.add_flag("--create", raw.create, "Make the repository if it is not there")->group(kHubGroup);
+  out.push_back({&upload, [&raw, message] { return upload_command(raw, message->count() > 0); }});
 
   auto& download = add_command(app, kDownloadHelp);
-  download.add_option("HASH", raw.hash, "Xet hash of the file, as upload and hash print it")->type_name("");
+  download
+      .add_option("HASH", raw.paths,
+                  "Xet hash of the file, as upload and hash print it; hf: files and folders of the repository")
+      ->type_name("");
   add_endpoint_option(download, raw);
   download.add_option("-o,--output", raw.output, "File to write; - for stdout")->type_name("PATH");
   auto* download_range =
@@ -354,19 +415,23 @@ std::vector<CommandSpec> add_commands(CLI::App& app, RawArguments& raw) {
   download_range->type_name("A-B");
   download.add_option("--manifest", raw.manifest, "Output of `xet upload --json`; - for stdin")
       ->type_name("FILE");
-  download.add_option("-d,--directory", raw.directory, "Where the files of the manifest go")
+  download.add_option("-d,--directory", raw.directory, "Where the files of the manifest, or of hf:, go")
       ->type_name("DIR");
   out.push_back(
       {&download, [&raw, download_range] { return download_command(raw, download_range->count() > 0); }});
 
   auto& cat = add_command(app, kCatHelp);
-  cat.add_option("HASH", raw.hash, "Xet hash of the file")->required()->type_name("");
+  cat.add_option("HASH", raw.paths, "Xet hash of the file; hf: its path")
+      ->required()
+      ->expected(1)
+      ->type_name("");
   add_endpoint_option(cat, raw);
   auto* cat_range = cat.add_option("--range", raw.range, "Only bytes A to B (both included), or A-");
   cat_range->type_name("A-B");
   out.push_back({&cat, [&raw, cat_range]() -> Result<Command> {
-                   XET_TRY(const auto file, parse_file_hash(raw.hash));
                    XET_TRY(const auto range, optional_range(raw.range, cat_range->count() > 0));
+                   if (has_paths(raw)) return Command(HubCatArgs{raw.paths.front(), range});
+                   XET_TRY(const auto file, parse_file_hash(raw.paths.front()));
                    return Command(CatArgs{file, range});
                  }});
 
@@ -374,10 +439,8 @@ std::vector<CommandSpec> add_commands(CLI::App& app, RawArguments& raw) {
   add_paths(plan, raw, "Files, directories, or - for stdin");
   add_endpoint_option(plan, raw);
   plan.add_flag("-r,--recursive", raw.recursive, "Accepted for symmetry with upload; always on");
-  out.push_back({&plan, [&raw]() -> Result<Command> {
-                   XET_TRY_STATUS(check_stdin_used_once(raw.paths));
-                   return Command(PlanArgs{raw.paths});
-                 }});
+  add_destination_option(plan, raw);
+  out.push_back({&plan, [&raw] { return plan_command(raw); }});
 
   auto& hash = add_command(app, kHashHelp);
   add_paths(hash, raw, "Files, directories, or - for stdin");
@@ -436,11 +499,12 @@ Result<std::variant<Invocation, InfoText>> parse_command_line(int argc, const ch
   }
   for (auto& path : raw.paths) remove_guard(path);
   for (auto* word : {&raw.endpoint, &raw.progress,     &raw.threads,    &raw.max_memory,
-                     &raw.timeout,  &raw.hash,         &raw.output,     &raw.range,
+                     &raw.timeout,  &raw.to,           &raw.output,     &raw.range,
                      &raw.manifest, &raw.directory,    &raw.token,      &raw.data,
                      &raw.listen,   &raw.admin_listen, &raw.public_url, &raw.tls_certificate,
                      &raw.tls_key,  &raw.auth,         &raw.scope,      &raw.repository,
-                     &raw.lifetime, &raw.user,         &raw.role,       &raw.token_number}) {
+                     &raw.lifetime, &raw.user,         &raw.role,       &raw.token_number,
+                     &raw.message}) {
     remove_guard(*word);
   }
 

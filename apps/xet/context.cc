@@ -9,6 +9,7 @@
 #include "apps/xet/exit_code.h"
 #include "apps/xet/names.h"
 #include "apps/xet/progress.h"
+#include "base/try.h"
 #include "xet/endpoint.h"
 #include "xet/version.h"
 
@@ -18,7 +19,7 @@ namespace {
 
 constexpr std::string_view kEndpointForms =
     "local:DIR (a store in a directory; works without a server), http(s)://HOST (a Xet server) or "
-    "hf:TYPE/NAMESPACE/NAME (a repository on a Hub; not in this version yet)";
+    "hf:TYPE/NAMESPACE/NAME (a repository on a Hub)";
 
 /// The directory of a local: endpoint; nullopt for other forms, which open_endpoint() judges.
 std::optional<std::filesystem::path> local_directory(std::string_view endpoint) {
@@ -78,6 +79,11 @@ Result<std::shared_ptr<Client>> Context::open_store(StoreUse use) const {
                      fmt::format("no endpoint: say where the store is with -e ENDPOINT or XET_ENDPOINT; {}",
                                  kEndpointForms));
   }
+  if (is_hub_endpoint(options_.endpoint)) {
+    XET_TRY(const auto hub, open_hub());
+    return hub->connect(use == StoreUse::kWrite ? Hub::Access::kWrite : Hub::Access::kRead,
+                        signals_.token());
+  }
   const auto directory = local_store();
   if (directory && use != StoreUse::kWrite) {
     if (has_nothing(*directory)) {
@@ -86,10 +92,19 @@ Result<std::shared_ptr<Client>> Context::open_store(StoreUse use) const {
                        fmt::format("there is no store at {}: check the endpoint", options_.endpoint));
     }
   }
+  return open_endpoint(options_.endpoint, client_options());
+}
+
+ClientOptions Context::client_options() const {
   ClientOptions client = options_.client;
   client.http.user_agent = fmt::format("xet/{}", kVersion);
   client.http.on_notice = [this](std::string_view text) { out_.note(fmt::format("note: {}", text)); };
-  return open_endpoint(options_.endpoint, client);
+  return client;
+}
+
+Result<std::shared_ptr<Hub>> Context::open_hub() const {
+  XET_TRY(auto address, parse_hub_address(options_.endpoint));
+  return Hub::open(std::move(address), options_.hub, client_options());
 }
 
 Result<std::shared_ptr<Client>> Context::open_without_store() const {

@@ -10,6 +10,7 @@
 #include "apps/xet/output.h"
 #include "apps/xet/signals.h"
 #include "xet/client.h"
+#include "xet/hub.h"
 #include "xet/result.h"
 
 namespace xet::cli {
@@ -41,7 +42,12 @@ class Context {
   /// Reports the latter; call once, at the end.
   int finish();
 
+  bool has_failed() const { return exit_code_ != 0; }
+
+  /// A hf: endpoint too: the store of the repository.
   Result<std::shared_ptr<Client>> open_store(StoreUse use) const;
+  /// The repository or bucket that a hf: endpoint names.
+  Result<std::shared_ptr<Hub>> open_hub() const;
   Result<std::shared_ptr<Client>> open_without_store() const;
   /// The directory of the local store that the endpoint names, whether it exists or not.
   std::optional<std::filesystem::path> local_store() const;
@@ -50,6 +56,8 @@ class Context {
   double seconds() const;
 
  private:
+  ClientOptions client_options() const;
+
   const CommonOptions& options_;
   Output& out_;
   SignalWatcher& signals_;

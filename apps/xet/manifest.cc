@@ -96,6 +96,8 @@ Status ManifestReader::take_line(std::string_view line) {
 
   if (object.contains("range"))
     return bad("it lists a part of a file, which cannot be downloaded by its hash");
+  if (object.contains("git_id"))
+    return bad("it lists a small file of a repository, which is not in the store: download it by its path");
   const std::string* hash = string_field(object, "xet_hash");
   const auto parsed_hash = hash == nullptr ? std::nullopt : FileHash::from_hex(*hash);
   if (!parsed_hash) return bad("\"xet_hash\" is not a hash of 64 hexadecimal digits");

@@ -12,6 +12,7 @@
 #include "server/store/hub_store.h"
 #include "xet/client.h"
 #include "xet/hash.h"
+#include "xet/hub.h"
 
 namespace xet::cli {
 
@@ -24,6 +25,7 @@ struct CommonOptions {
   bool quiet = false;
   ProgressMode progress = ProgressMode::kAuto;
   ClientOptions client;  ///< of its HTTP part only the token; the rest comes from the environment
+  HubOptions hub;        ///< for hf: endpoints
   std::optional<std::chrono::milliseconds> timeout;
 };
 
@@ -35,6 +37,19 @@ struct UploadArgs {
 };
 struct PlanArgs {
   std::vector<std::string> paths;
+};
+/// The same with a hf: endpoint, where files have paths.
+struct HubUploadArgs {
+  std::vector<std::string> paths;
+  bool recursive = false;
+  bool sha256 = true;
+  std::string to;  ///< where in the repository; empty: the root
+  std::string message;
+  bool create = false;
+};
+struct HubPlanArgs {
+  std::vector<std::string> paths;
+  std::string to;
 };
 struct HashArgs {
   std::vector<std::string> paths;
@@ -49,6 +64,16 @@ struct DownloadArgs {
 };
 struct CatArgs {
   FileHash file;
+  std::optional<FileRange> range;
+};
+struct HubDownloadArgs {
+  std::vector<std::string> paths;  ///< none: everything
+  std::string output;              ///< of one file; this or `directory`
+  std::optional<FileRange> range;
+  std::string directory;
+};
+struct HubCatArgs {
+  std::string path;
   std::optional<FileRange> range;
 };
 struct ChunksArgs {
@@ -104,8 +129,8 @@ struct RevokeTokenArgs {
   int64_t id = 0;
 };
 
-using Command = std::variant<UploadArgs, DownloadArgs, CatArgs, PlanArgs, HashArgs, ChunksArgs, InspectArgs,
-                             ServeArgs, AdminTokenArgs, AdminStatsArgs, AdminFsckArgs, AddUserArgs,
+using Command = std::variant<UploadArgs, DownloadArgs, CatArgs, PlanArgs, HubUploadArgs, HubDownloadArgs,
+                             HubCatArgs, HubPlanArgs, HashArgs, ChunksArgs, InspectArgs, ServeArgs, AdminTokenArgs, AdminStatsArgs, AdminFsckArgs, AddUserArgs,
                              ListUsersArgs, CreateTokenArgs, ListTokensArgs, RevokeTokenArgs>;
 
 }  // namespace xet::cli

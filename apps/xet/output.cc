@@ -64,18 +64,17 @@ void Output::progress_event(const JsonLine& event) {
 void Output::file(const FileLine& file) {
   if (json_) {
     JsonLine out("file");
-    out.add_path(file.name).add("xet_hash", file.hash.hex()).add("size", file.size_bytes);
-    if (file.sha256) {
-      out.add("sha256", file.sha256->hex());
-    } else {
-      out.add_null("sha256");
-    }
+    out.add_path(file.name);
+    file.hash ? out.add("xet_hash", file.hash->hex()) : out.add_null("xet_hash");
+    out.add("size", file.size_bytes);
+    file.sha256 ? out.add("sha256", file.sha256->hex()) : out.add_null("sha256");
+    if (!file.git_id.empty()) out.add("git_id", file.git_id);
     event(out);
     return;
   }
   const auto name = escape_name(file.name);
-  line(fmt::format("{}{} {} {}", name.starts_escaped ? "\\" : "", file.hash.hex(), file.size_bytes,
-                   name.text));
+  line(fmt::format("{}{} {} {}", name.starts_escaped ? "\\" : "",
+                   file.hash ? file.hash->hex() : std::string(file.git_id), file.size_bytes, name.text));
 }
 
 void Output::summary_event(const Summary& summary) {

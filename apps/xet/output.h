@@ -15,9 +15,10 @@ namespace xet::cli {
 /// One finished file, as `upload`, `download` and `hash` report it.
 struct FileLine {
   std::string_view name;  ///< as given on the command line, or below a directory argument
-  FileHash hash;
+  std::optional<FileHash> hash;
   uint64_t size_bytes = 0;
   std::optional<Sha256Digest> sha256;
+  std::string_view git_id = {};  ///< in place of the hash: a small file of a repository, kept in its commits
 };
 
 /// The sums of a run.
@@ -54,7 +55,7 @@ class Output {
   void event(const JsonLine& event);
   /// An event that is wanted in either mode and at once; without --json it goes to stderr.
   void progress_event(const JsonLine& event);
-  /// `<xet-hash> <size> <path>`, or a "file" event.
+  /// `<xet-hash> <size> <path>`, or a "file" event. Small files of repositories have their Git id for a hash.
   void file(const FileLine& file);
   /// The "summary" event; nothing in text mode.
   void summary_event(const Summary& summary);

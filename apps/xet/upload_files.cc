@@ -8,6 +8,7 @@
 #include "apps/xet/fd_io.h"
 #include "apps/xet/names.h"
 #include "apps/xet/progress.h"
+#include "apps/xet/text.h"
 #include "apps/xet/walk.h"
 #include "base/try.h"
 
@@ -92,6 +93,14 @@ Summary summary_of(const UploadedFiles& uploaded, double seconds) {
           .compressed_bytes = m.compressed_bytes,
           .wire_bytes = m.total_bytes_uploaded,
           .seconds = seconds};
+}
+
+std::string sentence_of(const Summary& sums) {
+  return fmt::format("{} {}, {}: {} duplicate, {} new ({} compressed), {} sent; {}, {}", sums.files,
+                     sums.files == 1 ? "file" : "files", human_bytes(sums.logical_bytes),
+                     human_bytes(sums.deduplicated_bytes), human_bytes(sums.new_bytes),
+                     human_bytes(sums.compressed_bytes), human_bytes(sums.wire_bytes),
+                     human_seconds(sums.seconds), human_rate(sums.logical_bytes, sums.seconds));
 }
 
 }  // namespace xet::cli

@@ -26,6 +26,11 @@ struct UploadedFiles {
 UploadedFiles upload_files(Context& context, const std::shared_ptr<Client>& client,
                            const std::vector<std::string>& names, bool dry_run, Sha256Policy sha256);
 
+/// The table of `plan`, and its events.
+void print_plan(Output& out, const std::vector<FileReport>& files, Summary sums);
+
 Summary summary_of(const UploadedFiles& uploaded, double seconds);
+/// What became of an upload, for people.
+std::string sentence_of(const Summary& sums);
 
 }  // namespace xet::cli

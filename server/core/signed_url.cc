@@ -16,7 +16,7 @@
 #include <utility>
 
 #include "base/check.h"
-#include "server/core/base64url.h"
+#include "base/base64.h"
 #include "server/core/openssl_ptr.h"
 
 namespace xet::core {

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "base/sync.h"
-#include "server/core/base64url.h"
+#include "base/base64.h"
 #include "server/core/openssl_ptr.h"
 
 namespace xet::core {

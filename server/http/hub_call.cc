@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "base/try.h"
-#include "server/core/base64url.h"
+#include "base/base64.h"
 #include "server/http/route.h"
 #include "server/http/target.h"
 
@@ -28,7 +28,7 @@ std::optional<std::string> token_of(std::string_view authorization) {
   if (const auto bearer = credentials_of(authorization, "bearer")) return std::string(*bearer);
   const auto basic = credentials_of(authorization, "basic");
   if (!basic) return std::nullopt;
-  const auto text = core::from_base64(*basic);
+  const auto text = from_base64(*basic);
   if (!text) return std::nullopt;
   const auto user_and_password = as_chars(*text);
   const size_t colon = user_and_password.find(':');

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/try.h"
-#include "server/core/base64url.h"
+#include "base/base64.h"
 #include "server/http/hub_handlers.h"
 #include "server/http/hub_json.h"
 
@@ -29,7 +29,7 @@ Outcome<ByteVector> content_of(const Json& value) {
     const auto bytes = as_byte_span(text);
     return ByteVector(bytes.begin(), bytes.end());
   }
-  auto bytes = core::from_base64(text);
+  auto bytes = from_base64(text);
   if (!bytes) return refuse(Reason::kInvalid, "'content' is no base64");
   return *std::move(bytes);
 }
@@ -112,7 +112,7 @@ Outcome<Answer> hub_preupload(HubCall& call) {
     XET_TRY(file.path, text_member(each, "path"));
     XET_TRY(file.size_bytes, size_member(each));
     XET_TRY(const auto sample, optional_text(each, "sample"));
-    const auto bytes = core::from_base64(sample.value_or(""));
+    const auto bytes = from_base64(sample.value_or(""));
     if (!bytes) return refuse(Reason::kInvalid, "'sample' is no base64");
     file.sample = as_chars(*bytes);
   }

@@ -1,8 +1,7 @@
 #pragma once
 
-#include <memory>
-
 #include "base/bytes.h"
+#include "hash/evp_digest.h"
 #include "xet/hash.h"
 
 namespace xet::hash {
@@ -11,19 +10,13 @@ namespace xet::hash {
 /// may move between threads.
 class Sha256 {
  public:
-  Sha256();
-  ~Sha256();
-  Sha256(Sha256&&) noexcept;
-  Sha256& operator=(Sha256&&) noexcept;
-
-  void update(ByteSpan bytes);
+  void update(ByteSpan bytes) { digest_.update(bytes); }
   /// The digest of everything fed; the object is spent afterwards. Its hex() is the ordinary SHA-256 hex, its
   /// raw() is what a shard's metadata record holds (each 8-byte group of the digest reversed).
   Sha256Digest finish();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  EvpDigest digest_{EvpDigest::Kind::kSha256};
 };
 
 Sha256Digest sha256(ByteSpan bytes);

@@ -9,7 +9,7 @@
 
 #include "hash/sha256.h"
 #include "http/http_fixture.h"
-#include "server/core/base64url.h"
+#include "base/base64.h"
 #include "server/http/route.h"
 #include "server/http/standing.h"
 #include "server/hub/accounts.h"
@@ -159,7 +159,7 @@ TEST_F(HubRoutes, LetInWhoMay) {
 
 TEST_F(HubRoutes, TakeTheTokenAsAPassword) {
   make("secret", true);
-  const auto basic = "Basic " + core::to_base64url(as_byte_span("any:" + writer_));
+  const auto basic = "Basic " + to_base64url(as_byte_span("any:" + writer_));
   // base64 and base64url are the same for letters and digits, which this is.
   const auto answer = ask("GET", "/api/models/alice/secret", {}, {}, {{"Authorization", basic}});
   EXPECT_EQ(answer.status, 200) << answer.body;

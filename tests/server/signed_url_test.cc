@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "server/core/base64url.h"
+#include "base/base64.h"
 #include "server/core/tokens.h"
 #include "server/fixed_keys.h"
 #include "support/fake_clock.h"
@@ -176,7 +176,7 @@ TEST_F(SignedUrl, GarbageIsRefused) {
     const auto bytes = random_bytes(random.below(200), random.next());
     expect_refused(std::string(as_chars(bytes)));
     EXPECT_THAT(signer_->check_grant_id(as_chars(bytes)), FailsWith(ErrorCode::kUnauthorized));
-    EXPECT_THAT(signer_->check_grant_id(core::to_base64url(random_bytes(85, random.next()))),
+    EXPECT_THAT(signer_->check_grant_id(to_base64url(random_bytes(85, random.next()))),
                 FailsWith(ErrorCode::kUnauthorized));
   }
 }

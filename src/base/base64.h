@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 
-namespace xet::core {
+namespace xet {
 
 /// RFC 4648 section 5 without padding: safe in headers, paths and queries.
 std::string to_base64url(ByteSpan bytes);
@@ -16,7 +16,9 @@ void append_base64url(std::string& out, ByteSpan bytes);
 /// and bits behind the last byte that are not zero. So each byte string has one text.
 std::optional<ByteVector> from_base64url(std::string_view text);
 
-/// RFC 4648 section 4, with or without its padding. nullopt for anything else.
+/// RFC 4648 section 4, with padding.
+std::string to_base64(ByteSpan bytes);
+/// The reverse, with or without the padding. nullopt for anything else.
 std::optional<ByteVector> from_base64(std::string_view text);
 
-}  // namespace xet::core
+}  // namespace xet

@@ -1,9 +1,9 @@
-#include "server/core/base64url.h"
+#include "base/base64.h"
 
 #include <array>
 #include <cstdint>
 
-namespace xet::core {
+namespace xet {
 
 namespace {
 
@@ -62,6 +62,16 @@ std::optional<ByteVector> from_base64url(std::string_view text) {
   return out;
 }
 
+std::string to_base64(ByteSpan bytes) {
+  std::string out = to_base64url(bytes);
+  for (char& c : out) {
+    if (c == '-') c = '+';
+    if (c == '_') c = '/';
+  }
+  out.append((4 - out.size() % 4) % 4, '=');
+  return out;
+}
+
 std::optional<ByteVector> from_base64(std::string_view text) {
   const size_t n_padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
   if (n_padding > 0 && text.size() % 4 != 0) return std::nullopt;
@@ -74,4 +84,4 @@ std::optional<ByteVector> from_base64(std::string_view text) {
   return from_base64url(url_text);
 }
 
-}  // namespace xet::core
+}  // namespace xet
