@@ -142,7 +142,7 @@ std::optional<std::string> next_page(const net::Headers& headers) {
     if (open == rest.npos || close == rest.npos) return std::nullopt;
     const std::string_view url = rest.substr(open + 1, close - open - 1);
     rest.remove_prefix(close + 1);
-    const std::string_view parameters = rest.substr(0, rest.find(",<"));
+    const std::string_view parameters = rest.substr(0, rest.find('<'));
     if (parameters.find("rel=\"next\"") != parameters.npos) return std::string(url);
   }
 }

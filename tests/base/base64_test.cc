@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
-#include "tests/support/generators.h"
+#include "support/generators.h"
 
 namespace xet {
 namespace {

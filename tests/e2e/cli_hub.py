@@ -1,0 +1,340 @@
+#!/usr/bin/env python3
+"""`xet upload`, `download`, `cat` and `plan` against repositories and buckets of a Hub: hf: endpoints."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import subprocess
+import sys
+import unittest
+import urllib.parse
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
+
+from cli_support import (
+    CONTENT,
+    LOCAL_IO,
+    NOT_ALLOWED,
+    NOT_FOUND,
+    UNAVAILABLE,
+    USAGE,
+    CliTest,
+    Run,
+    environment,
+    random_bytes,
+)
+from servers import XetServe
+from support import PROGRAM
+
+MODEL = random_bytes(6_000_000, 1)
+CONFIG = b'{"hidden_size": 64}\n'
+
+
+def git_id(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+class HubTest(CliTest):
+    """Each test has a server with two users, and the first one's token in the environment."""
+
+    auth = True
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server = self.enterContext(XetServe(self.folder / "server", PROGRAM, self.auth))
+        self.url = self.server.url
+        self.env = environment(
+            HF_ENDPOINT=self.url,
+            HF_HOME=str(self.folder / "hf"),
+            HF_XET_CLIENT_RETRY_BASE_DELAY="10ms",
+        )
+        if self.auth:
+            self.env["HF_TOKEN"] = self.token_of("alice")
+
+    def token_of(self, user: str, role: str = "write") -> str:
+        self.xet("admin", "user", "add", user, "--data", self.server.data, expect=None)
+        made = self.xet("admin", "token", "create", "--user", user, "--role", role, "--data", self.server.data)
+        return made.out.decode().strip()
+
+    def hub(self, command: str, where: str, *arguments: str | Path, **options) -> Run:
+        return self.xet(command, "-e", f"hf:{where}", *arguments, **options)
+
+    def call(self, method: str, path: str, body: bytes | None = None, token: str = "") -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc, timeout=60)
+        token = token or self.env.get("HF_TOKEN", "")
+        connection.request(method, path, body, {"Authorization": f"Bearer {token}"} if token else {})
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        return answer.status, content
+
+    def commits(self, name: str) -> list[dict]:
+        status, body = self.call("GET", f"/api/models/{name}/commits/main")
+        self.assertEqual(status, 200, body)
+        return json.loads(body)
+
+    def model_folder(self) -> Path:
+        self.write("model/weights/model.safetensors", MODEL)
+        self.write("model/config.json", CONFIG)
+        self.write("model/empty.txt", b"")
+        return self.folder / "model"
+
+    def files_below(self, name: str) -> dict[str, bytes]:
+        root = self.folder / name
+        return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+class Repository(HubTest):
+    name = "alice/bert"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.where = f"models/{self.name}"
+
+    def upload(self, *arguments: str | Path, **options) -> Run:
+        return self.hub("upload", self.where, "--json", "--create", *arguments, **options)
+
+    def test_a_folder_goes_in_as_one_commit_and_comes_out(self):
+        uploaded = self.upload("-r", self.model_folder(), "-m", "first weights")
+        self.assertEqual(len(uploaded.of("commit")), 1)
+        by_name = {Path(event["path"]).name: event for event in uploaded.of("file")}
+        large = by_name["model.safetensors"]
+        self.assertEqual(large["sha256"], hashlib.sha256(MODEL).hexdigest())
+        self.assertNotIn("git_id", large)
+        self.assertEqual(by_name["config.json"]["git_id"], git_id(CONFIG))
+        self.assertIsNone(by_name["config.json"]["xet_hash"])
+        newest = self.commits(self.name)[0]
+        self.assertEqual((newest["id"], newest["title"]), (uploaded.of("commit")[0]["id"], "first weights"))
+        self.assertEqual(uploaded.summary["files"], 3)
+        self.assertEqual(uploaded.summary["logical_bytes"], len(MODEL) + len(CONFIG))
+
+        self.hub("download", self.where, "-d", "out")
+        files = self.files_below("out")
+        files.pop(".gitattributes")
+        self.assertEqual(
+            files, {"weights/model.safetensors": MODEL, "config.json": CONFIG, "empty.txt": b""}
+        )
+
+    def test_what_did_not_change_makes_no_commit(self):
+        folder = self.model_folder()
+        self.upload("-r", folder)
+        before = self.commits(self.name)
+        again = self.upload("-r", folder)
+        self.assertEqual(again.of("commit"), [])
+        self.assertIn(b"nothing changed", again.err)
+        self.assertEqual(again.summary["new_bytes"], len(CONFIG))  # looked at, and left out
+        self.assertEqual(self.commits(self.name), before)
+
+    def test_an_edit_costs_what_it_changes(self):
+        path = self.write("model.safetensors", MODEL)
+        self.upload(path)
+        path.write_bytes(MODEL[:3_000_000] + b"edited" + MODEL[3_000_000:])
+        edited = self.upload(path)
+        self.assertLess(edited.summary["wire_bytes"], len(MODEL) // 10)
+        self.assertEqual(len(edited.of("commit")), 1)
+        self.assertEqual(self.hub("cat", self.where, "model.safetensors").out, path.read_bytes())
+
+    def test_places_in_the_repository(self):
+        model, config = self.write("a.bin", MODEL), self.write("b.json", CONFIG)
+        self.upload(model, "--to", "x/y.bin")
+        self.upload(model, config, "--to", "folder")
+        self.upload(config, "--to", "other/")
+        self.upload("-", "--to", "from/stdin", stdin=b"stdin")
+        self.hub("download", self.where, "-d", "out")
+        files = self.files_below("out")
+        files.pop(".gitattributes")
+        self.assertEqual(
+            files,
+            {"x/y.bin": MODEL, "folder/a.bin": MODEL, "folder/b.json": CONFIG, "other/b.json": CONFIG,
+             "from/stdin": b"stdin"},
+        )
+
+    def test_parts_of_it(self):
+        self.upload("-r", self.model_folder())
+        self.hub("download", self.where, "weights", "-d", "one")
+        self.assertEqual(self.files_below("one"), {"weights/model.safetensors": MODEL})
+        self.hub("download", self.where, "config.json", "weights/model.safetensors", "weights", "-d", "two")
+        self.assertEqual(self.files_below("two"), {"config.json": CONFIG, "weights/model.safetensors": MODEL})
+        self.hub("download", self.where, "config.json", "-o", "renamed")
+        self.assertEqual((self.folder / "renamed").read_bytes(), CONFIG)
+        self.hub("download", self.where, "weights/model.safetensors", "-o", "range", "--range", "10-1000009")
+        self.assertEqual((self.folder / "range").read_bytes(), MODEL[10:1_000_010])
+        self.assertEqual(self.hub("cat", self.where, "config.json", "--range", "2-4").out, CONFIG[2:5])
+        self.assertEqual(self.hub("cat", self.where, "weights/model.safetensors", "--range", "5-").out, MODEL[5:])
+        self.assertEqual(self.hub("download", self.where, "config.json", "-o", "-").out, CONFIG)
+        past = self.hub("cat", self.where, "config.json", "--range", "1000-")
+        self.assertEqual(past.out, b"")
+        self.assertIn(b"behind the end", past.err)
+
+    def test_revisions(self):
+        first = self.upload(self.write("config.json", CONFIG)).of("commit")[0]["id"]
+        status, body = self.call("POST", f"/api/models/{self.name}/branch/dev", b"{}")
+        self.assertEqual(status, 200, body)
+        self.where = f"models/{self.name}@dev"
+        self.upload(self.write("config.json", b"changed"))
+        for revision, content in (("dev", b"changed"), ("main", CONFIG), (first, CONFIG)):
+            self.assertEqual(self.hub("cat", f"models/{self.name}@{revision}", "config.json").out, content)
+
+    def test_datasets_and_spaces(self):
+        for where in ("datasets/alice/set", "spaces/alice/space", "dataset/alice/other"):
+            self.where = where
+            self.upload("-r", self.model_folder())
+            self.assertEqual(self.hub("cat", where, "weights/model.safetensors").out, MODEL)
+            self.assertEqual(self.hub("cat", where, "config.json").out, CONFIG)
+
+    def test_a_plan_sends_nothing(self):
+        path = self.write("model.safetensors", MODEL)
+        self.upload(path)
+        before = self.commits(self.name)
+        path.write_bytes(MODEL + b"more")
+        planned = self.hub("plan", self.where, "--json", path, self.write("config.json", CONFIG)).summary
+        self.assertEqual(planned["files"], 2)
+        self.assertEqual(planned["logical_bytes"], len(MODEL) + 4 + len(CONFIG))
+        self.assertLess(planned["new_bytes"], 300_000)
+        self.assertEqual(planned["wire_bytes"], 0)
+        self.assertEqual(self.commits(self.name), before)
+
+    def test_a_manifest_reads_from_the_repository(self):
+        uploaded = self.upload(self.write("model.safetensors", MODEL))
+        self.hub("download", self.where, "--manifest", "-", "-d", "out", stdin=uploaded.out)
+        self.assertEqual(list(self.files_below("out").values()), [MODEL])
+        small = self.upload(self.write("config.json", CONFIG))
+        run = self.hub("download", self.where, "--manifest", "-", "-d", "out", stdin=small.out, expect=CONTENT)
+        self.assert_one_line(run.err, "small file of a repository", "by its path")
+
+    def test_nothing_is_committed_when_a_file_cannot_be_read(self):
+        self.upload(self.write("config.json", CONFIG))
+        before = self.commits(self.name)
+        run = self.upload(self.write("new.json", b"{}"), "missing.json", expect=LOCAL_IO)
+        self.assert_one_line(run.err, "missing.json")
+        self.assertEqual(run.of("commit"), [])
+        self.assertEqual(self.commits(self.name), before)
+
+    def test_names_that_a_repository_cannot_have(self):
+        config = self.write("config.json", CONFIG)
+        other = self.write("x/config.json", b"other")
+        for arguments, words in (
+            ((config, "--to", "../up"), "below its root"),
+            ((config, other), "has that name already"),
+            (("-",), "stdin has no name"),
+            ((self.write(b"bad-\xff", b"x"),), "UTF-8"),
+        ):
+            run = self.upload(*arguments, expect=USAGE)
+            self.assert_one_line(run.err, words)
+        self.assertEqual(self.call("GET", f"/api/models/{self.name}")[0], 404, "it was made all the same")
+
+    def test_what_is_not_there(self):
+        self.upload(self.write("config.json", CONFIG))
+        for where, path in ((self.where, "nope"), ("models/alice/nope", "f"), (f"{self.where}@nope", "f")):
+            run = self.hub("cat", where, path, expect=NOT_FOUND)
+            self.assertEqual(run.err.count(b"\n"), 1, run.err)
+        self.hub("download", self.where, "nope", "-d", "out", expect=NOT_FOUND)
+        self.assertFalse((self.folder / "out").exists())
+        run = self.hub("upload", "models/alice/nope", self.write("f", b"f"), expect=NOT_FOUND)
+        self.assertIn(b"Repository not found", run.err)
+
+    def test_who_may_not(self):
+        self.upload(self.write("config.json", CONFIG))
+        writer = self.env["HF_TOKEN"]
+        for token in (self.token_of("alice", "read"), self.token_of("bob")):
+            self.env["HF_TOKEN"] = token
+            self.assertEqual(self.hub("cat", self.where, "config.json").out, CONFIG)
+            run = self.hub("upload", self.where, self.write("model.safetensors", MODEL), expect=NOT_ALLOWED)
+            self.assertNotIn(token.encode(), run.err)
+        self.env["HF_TOKEN"] = "hf_wrong"
+        self.hub("cat", self.where, "config.json", expect=NOT_ALLOWED)
+        # The option wins over the environment, and the file of `hf auth login` is read without either.
+        self.hub("cat", self.where, "config.json", "--token", writer)
+        del self.env["HF_TOKEN"]
+        self.write("hf/token", writer.encode() + b"\n")
+        self.upload(self.write("second.json", CONFIG))
+        self.env["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "1"
+        self.upload(self.write("third.json", CONFIG), expect=NOT_ALLOWED)
+
+    def test_a_hub_that_is_not_there(self):
+        self.env |= {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_XET_CLIENT_RETRY_MAX_ATTEMPTS": "2"}
+        run = self.hub("cat", self.where, "f", expect=UNAVAILABLE)
+        self.assertIn(b"trying again", run.err)
+        self.env["HF_ENDPOINT"] = "ftp://somewhere"
+        run = self.hub("cat", self.where, "f", expect=USAGE)
+        self.assert_one_line(run.err, "HF_ENDPOINT")
+
+
+class WithoutTokens(HubTest):
+    auth = False
+
+    def test_whose_an_upload_is_says_the_repository_all_the_same(self):
+        folder = self.model_folder()
+        for where in ("models/local/bert", "buckets/local/bert"):
+            self.hub("upload", where, "--create", "-r", folder)
+            self.assertEqual(self.hub("cat", where, "weights/model.safetensors").out, MODEL)
+            self.assertEqual(self.hub("cat", where, "config.json").out, CONFIG)
+
+
+class Bucket(HubTest):
+    where = "buckets/alice/things"
+
+    def test_files_go_in_and_come_out(self):
+        run = self.hub("upload", self.where, "--create", "--json", "-r", self.model_folder())
+        self.assertEqual(run.of("commit"), [])
+        self.assertEqual(len(run.of("file")), 3)
+        self.hub("download", self.where, "-d", "out")
+        self.assertEqual(
+            self.files_below("out"), {"weights/model.safetensors": MODEL, "config.json": CONFIG, "empty.txt": b""}
+        )
+        self.hub("download", self.where, "weights", "-d", "part")
+        self.assertEqual(self.files_below("part"), {"weights/model.safetensors": MODEL})
+        self.assertEqual(self.hub("cat", self.where, "config.json", "--range", "0-3").out, CONFIG[:4])
+        self.hub("cat", self.where, "nope", expect=NOT_FOUND)
+        self.hub("cat", "buckets/alice/nope", "config.json", expect=NOT_FOUND)
+
+    def test_more_files_than_one_batch_takes(self):
+        for i in range(1_203):
+            self.write(f"many/{i:04}", b"%d" % i)
+        self.hub("upload", self.where, "--create", "--no-sha256", "-r", self.folder / "many")
+        self.hub("download", self.where, "-d", "out")
+        self.assertEqual(self.files_below("out"), {f"{i:04}": b"%d" % i for i in range(1_203)})
+
+    def test_times_are_kept(self):
+        path = self.write("f", CONFIG)
+        subprocess.run(["touch", "-d", "2020-03-04T05:06:07.891Z", path], check=True)
+        self.hub("upload", self.where, "--create", path)
+        _, body = self.call("GET", "/api/buckets/alice/things/tree?recursive=true")
+        self.assertEqual(json.loads(body)[0]["mtime"][:23], "2020-03-04T05:06:07.891")
+
+
+class Usage(CliTest):
+    def test_wrong_endpoints_and_options(self):
+        self.write("f", b"f")
+        hub = ("-e", "hf:models/a/b")
+        for arguments, words in (
+            (("cat", "-e", "hf:models/a", "f"), "does not name a repository"),
+            (("cat", "-e", "hf:things/a/b", "f"), "no type 'things'"),
+            (("cat", "-e", "hf:models/a/b/c", "f"), "names are made of"),
+            (("cat", "-e", "hf:models/a/..", "f"), "names are made of"),
+            (("cat", "-e", "hf:models/a/b@", "f"), "behind the '@'"),
+            (("cat", "-e", "hf:buckets/a/b@main", "f"), "no revisions"),
+            (("download", *hub), "say where to write"),
+            (("download", *hub, "f", "-o", "x", "-d", "y"), "say where to write"),
+            (("download", *hub, "f", "g", "-o", "x"), "one file"),
+            (("download", *hub, "f", "-d", "x", "--range", "0-1"), "--range"),
+            (("upload", *hub, "--no-sha256", "f"), "--no-sha256"),
+            (("upload", *hub, "-m", "", "f"), "--message"),
+            (("upload", "--to", "x", "f"), "belong to hf:"),
+            (("upload", "--create", "f"), "belong to hf:"),
+            (("upload", "-m", "x", "f"), "belong to hf:"),
+            (("plan", "--to", "x", "f"), "belong to hf:"),
+        ):
+            with self.subTest(arguments):
+                self.assert_one_line(self.xet(*arguments, expect=USAGE).err, words)
+
+    def test_with_a_store_a_hash_is_a_hash(self):
+        self.assertEqual(self.xet("cat", self.put(b"content")).out, b"content")
+        self.assert_one_line(self.xet("download", "a", "b", "-o", "x", expect=USAGE).err, "one HASH")
+
+
+if __name__ == "__main__":
+    unittest.main()
