@@ -15,7 +15,8 @@ const std::string_view kProgramDetails =
     "Endpoints (-e or the variable XET_ENDPOINT):\n"
     "  local:DIR                  a store in the directory DIR; no server needed\n"
     "  http(s)://HOST[:PORT]      a Xet server, e.g. `xet serve`; --token or XET_TOKEN is the key to it\n"
-    "  hf:TYPE/NAMESPACE/NAME     a repository on a Hub    (not in this version yet)\n"
+    "  hf:TYPE/NAMESPACE/NAME     a repository on a Hub, TYPE being models, datasets, spaces or buckets;\n"
+    "                             HF_ENDPOINT and HF_TOKEN say which Hub, and as whom\n"
     "\n"
     "Results go to stdout, everything else to stderr.\n"
     "Exit codes: 0 done, 1 other failure, 2 wrong usage, 3 not found, 4 not allowed, 5 unavailable or out "
@@ -30,11 +31,13 @@ const CommandHelp kUploadHelp = {
     "everything back. A file that cannot be read is reported, the others go on, and the exit code is 7.\n"
     "Symbolic links are followed. Paths that are printed with a backslash at the start of the line have\n"
     "newlines and backslashes written as \\n and \\\\, as sha256sum does.\n"
+    "With hf: all files become one commit, or none does.\n"
     "\n"
     "Examples:\n"
     "  xet upload -e local:store model.safetensors\n"
     "  xet upload -e local:store -r --json dataset/ > dataset.manifest\n"
-    "  tar c photos | xet upload -e local:store -"};
+    "  tar c photos | xet upload -e local:store -\n"
+    "  xet upload -e hf:models/alice/bert --create -r ./bert -m 'first weights'"};
 
 const CommandHelp kDownloadHelp = {
     "download", "Get files from a store",
@@ -51,7 +54,9 @@ const CommandHelp kDownloadHelp = {
     "Examples:\n"
     "  xet download -e local:store HASH -o model.safetensors\n"
     "  xet download -e local:store HASH --range 0-1023 -o header.bin\n"
-    "  xet download -e local:store --manifest dataset.manifest -d restored/"};
+    "  xet download -e local:store --manifest dataset.manifest -d restored/\n"
+    "  xet download -e hf:models/alice/bert -d bert/\n"
+    "  xet download -e hf:datasets/alice/set data/train.parquet -o train.parquet"};
 
 const CommandHelp kCatHelp = {
     "cat", "Write a file of a store to stdout",
@@ -63,7 +68,8 @@ const CommandHelp kCatHelp = {
     "\n"
     "Examples:\n"
     "  xet cat -e local:store HASH | tar t\n"
-    "  xet cat -e local:store HASH --range 0-7 | od -t u8"};
+    "  xet cat -e local:store HASH --range 0-7 | od -t u8\n"
+    "  xet cat -e hf:models/alice/bert config.json"};
 
 const CommandHelp kPlanHelp = {
     "plan", "Say what an upload would store, without storing anything",

@@ -14,7 +14,7 @@ namespace xet {
 ///   local:DIR or local://DIR   an embedded store in DIR, made when it is not there
 ///   http(s)://HOST[:PORT][/…]  a Xet server; see ClientOptions::http, and docs/settings.md for what the
 ///                              environment says. Nothing is sent yet
-/// hf:… is kInvalidArgument in this version, with a message that says so.
+/// For repositories on a Hub, hf:…, see xet/hub.h; here they are kInvalidArgument.
 /// Blocks for the time that opening the store takes. A Client may be used from any thread.
 XET_EXPORT Result<std::shared_ptr<Client>> open_endpoint(std::string_view endpoint,
                                                          const ClientOptions& options = {});

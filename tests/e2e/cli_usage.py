@@ -96,14 +96,14 @@ class Endpoints(CliTest):
         for arguments in (["upload", "a"], ["cat", NO_SUCH_HASH], ["download", NO_SUCH_HASH, "-o", "x"]):
             with self.subTest(arguments=arguments):
                 done = self.xet(*arguments, env=environment(), expect=USAGE)
-                self.assert_one_line(done.err, "local:DIR", "http(s)://", "hf:", "XET_ENDPOINT", "not")
+                self.assert_one_line(done.err, "local:DIR", "http(s)://", "hf:", "XET_ENDPOINT")
 
     def test_an_empty_variable_is_none(self):
         self.xet("cat", NO_SUCH_HASH, env=environment(XET_ENDPOINT=""), expect=USAGE)
 
-    def test_forms_of_later_versions_are_refused_plainly(self):
+    def test_forms_that_are_none_are_refused_plainly(self):
         self.write("a", b"abc")
-        for endpoint in ("hf:models/a/b", "ftp://x", "local:", "nonsense"):
+        for endpoint in ("hf:models/a", "ftp://x", "local:", "nonsense"):
             for command in (["upload", "a"], ["cat", NO_SUCH_HASH], ["plan", "a"]):
                 with self.subTest(endpoint=endpoint, command=command):
                     done = self.xet(*command, "-e", endpoint, expect=USAGE)
