@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
+import shutil
+import sqlite3
 import subprocess
 import sys
 import unittest
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
@@ -304,6 +308,57 @@ class Bucket(HubTest):
         self.hub("upload", self.where, "--create", path)
         _, body = self.call("GET", "/api/buckets/alice/things/tree?recursive=true")
         self.assertEqual(json.loads(body)[0]["mtime"][:23], "2020-03-04T05:06:07.891")
+
+
+class BackUp(HubTest):
+    """The recipe of docs/serve.md, while the server runs and somebody uploads."""
+
+    def back_up(self, to: Path) -> None:
+        to.mkdir(exist_ok=True)
+        fresh = to / "meta.sqlite.new"
+        with contextlib.closing(sqlite3.connect(self.server.data / "meta.sqlite")) as database:
+            database.execute("VACUUM INTO ?", (str(fresh),))
+        fresh.replace(to / "meta.sqlite")
+        for name in ("x", "s", "m"):
+            if (self.server.data / name).exists():
+                shutil.copytree(
+                    self.server.data / name, to / name, dirs_exist_ok=True, copy_function=self.copy_unless_there
+                )
+
+    @staticmethod
+    def copy_unless_there(source: str, destination: str) -> None:
+        if not Path(destination).exists():
+            shutil.copy2(source, destination)
+
+    def upload(self, nth: int) -> None:
+        content = random_bytes(1_000_000 + nth, nth)
+        self.hub("upload", "models/alice/bert", "--create", "--to", f"{nth}.bin", self.write(f"{nth}", content))
+
+    def test_what_was_there_before_it_is_there_after_restoring(self):
+        for nth in range(3):
+            self.upload(nth)
+        bob = self.token_of("bob")
+        with ThreadPoolExecutor(1) as pool:
+            more = pool.submit(lambda: [self.upload(nth) for nth in range(3, 8)])
+            for _ in range(3):  # the second and third only bring what is new
+                self.back_up(self.folder / "backup")
+            more.result()
+        self.server.stop()
+
+        restored = XetServe(self.folder / "restored", PROGRAM, auth=True)
+        shutil.copytree(self.folder / "backup", restored.data)
+        found = self.xet("admin", "fsck", "--data", restored.data, "--deep", "--json")
+        self.assertEqual([event for event in found.of("finding") if event["kind"] != "orphan"], [])
+        with restored:
+            self.url = self.env["HF_ENDPOINT"] = restored.url
+            for nth in range(3):
+                self.assertEqual(
+                    self.hub("cat", "models/alice/bert", f"{nth}.bin").out, random_bytes(1_000_000 + nth, nth)
+                )
+            self.hub("download", "models/alice/bert", "-d", "all")  # whatever came meanwhile is whole
+            self.upload(8)
+            self.env["HF_TOKEN"] = bob
+            self.hub("upload", "models/bob/own", "--create", self.write("f", b"f"))
 
 
 class Usage(CliTest):
