@@ -201,7 +201,10 @@ void run(Context& context, const HubPlanArgs& args) {
   auto sources = collect_hub_sources(context, args.paths, /*recursive=*/true, args.to);
   if (context.has_failed()) return;
   if (const auto asked = ask_treatment(context, **hub, sources); !asked) return context.fail(asked.error());
-  const auto client = (*hub)->connect(Hub::Access::kRead, context.signals().token());
+  // Only who may upload is told which chunks are there.
+  auto client = (*hub)->connect(Hub::Access::kWrite, context.signals().token());
+  if (!client && client.error().code == ErrorCode::kUnauthorized)
+    client = (*hub)->connect(Hub::Access::kRead, context.signals().token());
   if (!client) return context.fail(client.error());
   const auto planned = upload_files(context, *client, names_of(of_kind(sources, false)), /*dry_run=*/true,
                                     Sha256Policy::kSkip);

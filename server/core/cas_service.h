@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "server/core/dedup_answer.h"
 #include "server/core/footer_cache.h"
 #include "server/core/fsck.h"
 #include "server/core/reconstruct.h"
@@ -107,7 +108,8 @@ class CasService {
   Result<PutShardOutcome> put_shard(const Principal& who, ByteSpan shard, const ShardProgress& progress,
                                     const std::stop_token& stop);
 
-  /// See dedup_answer.
+  /// See dedup_answer. Plain chunk hashes are only for those who may read every file: together with the name
+  /// of a xorb they are as good as its bytes, since who tells them may register a file over it.
   Result<std::optional<ByteVector>> query_dedup(const Principal& who, const ChunkHash& chunk);
 
   /// False once a sync has failed: then the service only reads, until the program is started again.
@@ -129,6 +131,7 @@ class CasService {
   const std::unique_ptr<store::ObjectStore> objects_;
   const std::unique_ptr<store::MetaStore> meta_;
   FooterCache footers_;
+  DedupKeys dedup_keys_;
 };
 
 }  // namespace xet::core

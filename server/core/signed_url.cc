@@ -5,7 +5,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
-#include <openssl/rand.h>
 
 #include <algorithm>
 #include <array>
@@ -15,9 +14,11 @@
 #include <optional>
 #include <utility>
 
-#include "base/check.h"
 #include "base/base64.h"
+#include "base/check.h"
+#include "base/try.h"
 #include "server/core/openssl_ptr.h"
+#include "server/core/secret.h"
 
 namespace xet::core {
 
@@ -25,7 +26,6 @@ namespace {
 
 using MacContext = Owned<EVP_MAC_CTX, EVP_MAC_CTX_free>;
 
-constexpr size_t kSecretBytes = 32;
 constexpr size_t kMacBytes = 16;  // of the 32 that HMAC-SHA256 gives
 using Mac = std::array<std::byte, kMacBytes>;
 // What is signed begins with what it is, so that one can never be taken for the other.
@@ -41,19 +41,8 @@ struct UrlKey {
   MacContext context;  // keyed; copied for each use
 };
 
-Result<ByteVector> make_secret() {
-  ByteVector out(kSecretBytes);
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) != 1) {
-    return fail(ErrorCode::kInternal, "OpenSSL cannot make random numbers");
-  }
-  return out;
-}
-
 Result<UrlKey> load_key(const store::SigningKey& stored) {
-  if (stored.secret.size() != kSecretBytes) {
-    return fail(ErrorCode::kCorruption,
-                fmt::format("the store's URL key {} has {} bytes", stored.id, stored.secret.size()));
-  }
+  XET_TRY_STATUS(check_secret(stored, "URL key"));
   const Owned<EVP_MAC, EVP_MAC_free> hmac(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
   if (hmac) {
     UrlKey out{.id = stored.id, .context = MacContext(EVP_MAC_CTX_new(hmac.get()))};

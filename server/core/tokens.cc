@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <openssl/evp.h>
-#include <openssl/rand.h>
 #include <openssl/sha.h>
 
 #include <algorithm>
@@ -14,9 +13,11 @@
 #include <utility>
 #include <vector>
 
-#include "base/sync.h"
 #include "base/base64.h"
+#include "base/sync.h"
+#include "base/try.h"
 #include "server/core/openssl_ptr.h"
+#include "server/core/secret.h"
 
 namespace xet::core {
 
@@ -26,7 +27,6 @@ using Json = nlohmann::ordered_json;
 using Key = Owned<EVP_PKEY, EVP_PKEY_free>;
 using DigestContext = Owned<EVP_MD_CTX, EVP_MD_CTX_free>;
 
-constexpr size_t kSecretBytes = 32;
 constexpr size_t kSignatureBytes = 64;
 constexpr size_t kMaxName = 256;
 constexpr size_t kMaxId = 64;
@@ -53,19 +53,8 @@ tl::unexpected<Error> refused() {
   return fail(ErrorCode::kUnauthorized, "the token is not one of this server");
 }
 
-Result<ByteVector> make_secret() {
-  ByteVector out(kSecretBytes);
-  if (RAND_bytes(reinterpret_cast<unsigned char*>(out.data()), static_cast<int>(out.size())) != 1) {
-    return crypto_failed("make random numbers");
-  }
-  return out;
-}
-
 Result<TokenKey> load_key(const store::SigningKey& stored) {
-  if (stored.secret.size() != kSecretBytes) {
-    return fail(ErrorCode::kCorruption,
-                fmt::format("the store's token key {} has {} bytes", stored.id, stored.secret.size()));
-  }
+  XET_TRY_STATUS(check_secret(stored, "token key"));
   Key key(EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr,
                                        reinterpret_cast<const unsigned char*>(stored.secret.data()),
                                        stored.secret.size()));

@@ -56,6 +56,7 @@ std::optional<Answer> authorise(const App& app, const Route& route, const Reques
   const auto token = credentials_of(head.authorization, "bearer").value_or(std::string_view());
   if (!app.auth) {
     caller.who.reads_every_file = true;
+    caller.may_write = true;
     // Nobody needs a token, but one that the Hub gave out says which repository an upload is for.
     if (const auto claims = app.tokens->check(token)) caller.who.repository = claims->repository;
     return std::nullopt;
@@ -73,6 +74,7 @@ std::optional<Answer> authorise(const App& app, const Route& route, const Reques
     return text_answer(403, "the token allows reading only");
   }
   caller.who.repository = claims->repository;
+  caller.may_write = claims->scope == core::Scope::kWrite;
   caller.name = claims->principal;
   caller.hub_token = claims->hub_token;
   return std::nullopt;

@@ -98,6 +98,9 @@ Answer reconstruct_batch_of_body(App& app, const Request& request) {
 }
 
 Answer query_dedup(App& app, const Request& request) {
+  // Chunks are found in the whole namespace, which a reader of one repository may not see. Only uploads need
+  // them.
+  if (!request.caller.may_write) return text_answer(404, "the chunk is not known");
   auto found = app.service.query_dedup(request.caller.who, ChunkHash(request.values.hash));
   if (!found) {
     // To a client the answer is worth little, so a store that has no time for it has none: 404, which is not

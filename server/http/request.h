@@ -49,6 +49,7 @@ struct PathValues {
 struct Caller {
   core::Principal who;
   std::string name;       ///< for the log
+  bool may_write = false;
   int64_t hub_token = 0;  ///< that the caller's token of the CAS was given for; 0: none
 };
 

@@ -107,6 +107,7 @@ struct ShardRow {
 enum class KeyPurpose : uint8_t {
   kToken = 1,  ///< Ed25519: the 32 bytes of the private key
   kUrl = 2,    ///< HMAC-SHA256: 32 bytes
+  kDedup = 3,  ///< what keys of dedup answers are made from: 32 bytes
 };
 
 struct SigningKey {
