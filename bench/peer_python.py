@@ -21,7 +21,7 @@ Results = dict[str, dict[str, Series]]
 
 def environment(interpreter: str) -> Path:
     """The interpreter of an environment with our module, built from the tree."""
-    made = python_tests.Environment("ours", python_tests.NEWEST)
+    made = python_tests.Tested("ours", python_tests.NEWEST).environment
     made.make(interpreter, python_tests.build_wheel(interpreter))
     return made.python
 

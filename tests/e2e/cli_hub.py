@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import http.client
 import json
+import random
 import shutil
 import sqlite3
 import subprocess
@@ -308,6 +309,40 @@ class Bucket(HubTest):
         self.hub("upload", self.where, "--create", path)
         _, body = self.call("GET", "/api/buckets/alice/things/tree?recursive=true")
         self.assertEqual(json.loads(body)[0]["mtime"][:23], "2020-03-04T05:06:07.891")
+
+
+class Bridge(HubTest):
+    """Files as they are, for clients that know nothing of Xet."""
+
+    def bytes_read(self) -> int:
+        """By the server from files so far; sockets do not count."""
+        with open(f"/proc/{self.server.pid}/io") as counts:
+            return next(int(line.split()[1]) for line in counts if line.startswith("rchar:"))
+
+    def get(self, url: str, begin: int, end: int) -> bytes:
+        target = url.partition("://")[2].partition("/")[2]
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(url).netloc, timeout=60)
+        connection.request("GET", "/" + target, headers={"Range": f"bytes={begin}-{end - 1}"})
+        content = connection.getresponse().read()
+        connection.close()
+        return content
+
+    def test_a_range_costs_little_more_than_itself(self):
+        size, n = 60_000_000, 10_000_000
+        content = random_bytes(size, 9)
+        self.hub("upload", "models/alice/bert", "--create", self.write("w.bin", content))
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.url).netloc, timeout=60)
+        connection.request("GET", "/alice/bert/resolve/main/w.bin")
+        answer = connection.getresponse()
+        url = answer.getheader("Location")
+        answer.read()
+        connection.close()
+        self.get(url, 0, 1)  # what is read once is read
+        before = self.bytes_read()
+        begins = [random.Random(nth).randrange(size - n) for nth in range(20)]
+        for begin in begins:
+            self.assertTrue(self.get(url, begin, begin + n) == content[begin : begin + n], begin)
+        self.assertLess(self.bytes_read() - before, 1.1 * n * len(begins))
 
 
 class BackUp(HubTest):
