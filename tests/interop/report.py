@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from clients import ClientFailed
+from environments import InstallError
+from minilm import ModelMissing
 from servers import ServerError
 
 # What a cell may fail with. Anything else is a mistake of the suite and ends it.
-_FAILURES = (AssertionError, ClientFailed, ServerError, subprocess.TimeoutExpired, OSError)
+_FAILURES = (
+    AssertionError,
+    ClientFailed,
+    InstallError,
+    ModelMissing,
+    ServerError,
+    subprocess.TimeoutExpired,
+    OSError,
+)
 
 
 @dataclass
@@ -26,8 +37,11 @@ class Cell:
 
 @dataclass
 class Report:
+    """Any number of threads may have a cell each at a time."""
+
     cells: list[Cell] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @contextmanager
     def cell(self, *names: str) -> Iterator[Cell]:
@@ -45,12 +59,13 @@ class Report:
         self._finish(Cell(" · ".join(names), failure=f"not reached: {why}"), 0)
 
     def _finish(self, cell: Cell, seconds: float) -> None:
-        self.cells.append(cell)
         mark = "FAILED" if cell.failure else "ok"
         note = f"  {cell.note}" if cell.note else ""
-        print(f"{mark:6} {cell.name}  ({seconds:.1f} s){note}", flush=True)
-        if cell.failure:
-            print("       " + cell.failure.replace("\n", "\n       "), flush=True)
+        with self._lock:
+            self.cells.append(cell)
+            print(f"{mark:6} {cell.name}  ({seconds:.1f} s){note}", flush=True)
+            if cell.failure:
+                print("       " + cell.failure.replace("\n", "\n       "), flush=True)
 
     def close(self, left_out: str) -> int:
         """Prints the closing lines; the exit code."""

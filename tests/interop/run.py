@@ -21,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/e2e")]
 
+import hub  # noqa: E402
 import objects  # noqa: E402
 import peers  # noqa: E402
 import plain  # noqa: E402
@@ -40,6 +41,7 @@ PARTS = {
     "tokens": tokens.run,
     "objects": objects.run,
     "plain": plain.run_part,
+    "hub": hub.run_part,
 }
 
 

@@ -4,7 +4,7 @@
     python tests/python/run.py --only ours     without the genuine module
     python tests/python/run.py -- -k streams   arguments for pytest
 
-Environments lie in build/python. pip finds its index as it is configured on the machine.
+Environments lie in build/python; tools/environments.py makes them.
 """
 
 from __future__ import annotations
@@ -19,8 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-BUILD = ROOT / "build" / "python"
 HERE = ROOT / "tests" / "python"
+sys.path.insert(0, str(ROOT / "tools"))
+
+from environments import BUILD, Environment, build_wheel  # noqa: E402
+
 GENUINE = "1.8.0"
 HUBS = ("1.29.0", "2.4.0")
 NEWEST = HUBS[-1]
@@ -36,33 +39,21 @@ def run(*command: str | Path, **kwargs: object) -> None:
 
 
 @dataclass(frozen=True)
-class Environment:
-    """A virtual environment with one of the two modules and one generation of the hub's client."""
+class Tested:
+    """One of the two modules under one generation of the hub's client."""
 
     module: str
     hub: str
 
     @property
-    def directory(self) -> Path:
-        return BUILD / f"{self.module}-hub-{self.hub}"
+    def environment(self) -> Environment:
+        module = (f"hf-xet=={GENUINE}",) if self.module == "genuine" else ()
+        packages = (*module, f"huggingface_hub=={self.hub}", "pytest>=9", "pytest-timeout")
+        return Environment(BUILD / f"{self.module}-hub-{self.hub}", packages)
 
     @property
     def python(self) -> Path:
-        return self.directory / "bin" / "python"
-
-    def make(self, interpreter: str, wheel: Path | None) -> None:
-        module = [f"hf-xet=={GENUINE}"] if wheel is None else []
-        wanted = [*module, f"huggingface_hub=={self.hub}", "pytest>=9", "pytest-timeout"]
-        stamp = self.directory / "installed"
-        is_current = stamp.exists() and stamp.read_text() == repr((interpreter, wanted))
-        if not is_current:
-            run(interpreter, "-m", "venv", "--clear", self.directory)
-        pip = (self.python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        if wheel is not None:
-            run(*pip, "--force-reinstall", "--no-deps", wheel)
-        if not is_current:
-            run(*pip, *wanted)
-            stamp.write_text(repr((interpreter, wanted)))
+        return self.environment.python
 
     def pytest(self, where: Path, variables: dict[str, str], arguments: list[str]) -> bool:
         command = [self.python, "-m", "pytest", "-q", "--timeout=120", where, *arguments]
@@ -70,7 +61,7 @@ class Environment:
             command.append(f"--ignore={HERE / 'hub'}")
         # Not in the tree: some tests name a file in the current directory, and the genuine module makes it. One
         # directory for each run, because two run at the same time.
-        directory = self.directory / "cwd"
+        directory = self.environment.directory / "cwd"
         directory.mkdir(exist_ok=True)
         done = subprocess.run(
             [str(part) for part in command],
@@ -88,27 +79,6 @@ class Environment:
         script = HERE / "hub" / "requests_record.py"
         run(self.python, script, "--record", out, env=os.environ | variables, stdout=subprocess.DEVNULL)
         return out
-
-
-def build_wheel(interpreter: str) -> Path:
-    """`pip wheel` of the tree; what did not change since the last time is not compiled again."""
-    # In an environment, because Debian's own interpreter has no pip.
-    builder = BUILD / "builder"
-    run(interpreter, "-m", "venv", "--clear", builder)
-    target = BUILD / "wheel"
-    target.mkdir(parents=True, exist_ok=True)
-    for old in target.glob("*.whl"):
-        old.unlink()
-    # The compiler and flags of the release build, so that the compiler's cache serves both.
-    as_release = {"XET_WERROR": "ON", "CMAKE_C_COMPILER": "cc", "CMAKE_CXX_COMPILER": "c++"}
-    defines = [
-        part for name, value in as_release.items() for part in ("--config-settings", f"cmake.define.{name}={value}")
-    ]
-    run(
-        *(builder / "bin" / "python", "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-deps"),
-        *(*defines, "--wheel-dir", target, ROOT),
-    )
-    return next(target.glob("*.whl"))
 
 
 def same_requests(records: dict[str, Path]) -> bool:
@@ -130,34 +100,34 @@ def main() -> int:
     began = time.monotonic()
     say("building the module")
     wheel = build_wheel(arguments.python)
-    environments = {(module, hub): Environment(module, hub) for module in OURS_FIRST for hub in HUBS}
-    for (module, _), environment in environments.items():
-        environment.make(arguments.python, wheel if module == "ours" else None)
+    tested = {(module, hub): Tested(module, hub) for module in OURS_FIRST for hub in HUBS}
+    for (module, _), each in tested.items():
+        each.environment.make(arguments.python, wheel if module == "ours" else None)
     modules = [arguments.only] if arguments.only else list(OURS_FIRST)
 
     variables = {"XET_PROGRAM": str(Path(arguments.xet).resolve())}
 
     def suite(module: str) -> str | None:
-        other = environments["genuine" if module == "ours" else "ours", NEWEST]
-        passed = environments[module, NEWEST].pytest(
+        other = tested["genuine" if module == "ours" else "ours", NEWEST]
+        passed = tested[module, NEWEST].pytest(
             HERE, variables | {"XET_OTHER_PYTHON": str(other.python)}, arguments.pytest
         )
         return None if passed else f"{module} module"
 
     def hub_suite(module: str, hub: str) -> str | None:
-        passed = environments[module, hub].pytest(HERE / "hub", variables, arguments.pytest)
+        passed = tested[module, hub].pytest(HERE / "hub", variables, arguments.pytest)
         return None if passed else f"{module} module under huggingface_hub {hub}"
 
     # Two at a time: most of what they do is waiting.
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(suite, module) for module in modules]
-        runs += [pool.submit(hub_suite, module, hub) for module, hub in environments if module in modules]
+        runs += [pool.submit(hub_suite, module, hub) for module, hub in tested if module in modules]
         failed = [told for run_ in runs if (told := run_.result())]
     for hub in HUBS:
         if arguments.only or arguments.pytest:
             continue
         say(f"requests that a Hub sees from huggingface_hub {hub}")
-        if not same_requests({module: environments[module, hub].record(variables) for module in OURS_FIRST}):
+        if not same_requests({module: tested[module, hub].record(variables) for module in OURS_FIRST}):
             failed.append(f"requests of huggingface_hub {hub}")
 
     say(f"{time.monotonic() - began:.0f} s; " + (f"failed: {', '.join(failed)}" if failed else "all passed"))
