@@ -13,7 +13,7 @@ PREFIX ?= /usr/local
 PYTHON ?= python3
 # How far back `make lint` looks for changed C++ files, and how long clang-tidy may take, in seconds.
 LINT_SINCE ?= HEAD~20
-LINT_BUDGET ?= 480
+LINT_BUDGET ?= 300
 # How long `make fuzz` gives each target, in seconds.
 FUZZ_SECONDS ?= 30
 CTEST_FLAGS ?=
@@ -40,7 +40,7 @@ build: setup ## programs and libraries, optimised, into build/release/bin
 	$(call compile,release)
 
 .PHONY: demo
-demo: setup ## serve a store, upload a real model and an edited copy, fetch both, show what deduplication saved
+demo: setup ## serve a store, upload a real model and an edited copy, by `xet` and by `hf`, fetch both, show what was saved
 	$(call compile,release) --target xet
 	@$(PYTHON) tools/demo.py --xet build/release/bin/xet
 
@@ -59,7 +59,7 @@ test-python: setup ## the Python module and huggingface_hub, against ours and th
 
 .PHONY: tsan
 tsan: setup ## the tests labelled `concurrency` under ThreadSanitizer
-	$(call compile,tsan)
+	$(call compile,tsan) --target xet_concurrency_tests
 	$(call run_tests,tsan)
 
 .PHONY: interop
@@ -67,6 +67,11 @@ interop: ## every genuine Xet program against ours, in both directions (INTEROP_
 	@tools/setup.sh build interop
 	$(call compile,release) --target xet e2e_generate
 	@$(PYTHON) tests/interop/run.py $(INTEROP_FLAGS)
+
+.PHONY: load
+load: setup ## 64 clients on one server, which is killed meanwhile: nothing acknowledged is lost (LOAD_FLAGS are passed on)
+	$(call compile,release) --target xet
+	@$(PYTHON) tests/load/run.py --xet build/release/bin/xet $(LOAD_FLAGS)
 
 .PHONY: bench
 bench: setup ## Google Benchmark programs (BENCH_FLAGS are passed on)

@@ -38,6 +38,9 @@ endfunction()
 # flags suit the sanitizers.
 set(XET_TEST_OPTIMISATION $<IF:$<CONFIG:Debug>,-Og,-O0>)
 
+# Everything that ThreadSanitizer runs.
+add_custom_target(xet_concurrency_tests)
+
 # xet_test(format SOURCES x_test.cc DEPS xet_format [LABELS concurrency] [TIMEOUT s]): one GoogleTest binary per layer.
 # Each TEST becomes one ctest entry, so that ctest runs them in parallel and names the one that failed.
 function(xet_test name)
@@ -47,6 +50,9 @@ function(xet_test name)
   target_compile_options(${name}_test PRIVATE ${XET_TEST_OPTIMISATION})
   if(XET_TEST_PCH)
     target_precompile_headers(${name}_test REUSE_FROM xet_test_pch)
+  endif()
+  if("concurrency" IN_LIST ARG_LABELS)
+    add_dependencies(xet_concurrency_tests ${name}_test)
   endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)

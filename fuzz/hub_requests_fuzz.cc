@@ -1,6 +1,6 @@
-// Everything that a route of the Hub makes of a request: path, query and body go to the handlers themselves, on a
-// store with one repository and one bucket. The first line is "METHOD TARGET", the rest the body. Whatever it is,
-// the answer must never be a failure of ours, and an error must say what it is.
+// Everything that a route of the Hub makes of a request: path, query and body go to the handlers themselves,
+// on a store with one repository and one bucket. The first line is "METHOD TARGET", the rest the body.
+// Whatever it is, the answer must never be a failure of ours, and an error must say what it is.
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -24,7 +24,9 @@ class Server {
     app_.auth = false;
     app_.fallback_url = "http://127.0.0.1:1";
     app_.clock = &clock_;
-    app_.event_log = [](std::string_view line) { std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data()); };
+    app_.event_log = [](std::string_view line) {
+      std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+    };
     app_.tokens = core::TokenAuthority::open(store_.service->meta(), clock_).value();
     app_.signer = core::UrlSigner::open(store_.service->meta(), clock_).value();
     app_.hub = std::make_unique<hub::Hub>(*store_.hub, clock_);
@@ -56,8 +58,10 @@ class Server {
     if (answer.status >= 500 && answer.status != 501) std::abort();
     if (answer.status < 400) return;
     bool is_explained = false;
-    for (const auto& [name, value] : answer.headers) is_explained |= name == "X-Error-Message" && !value.empty();
-    if (!is_explained && method != "HEAD" && match.route->path.find("info/lfs") == std::string_view::npos) std::abort();
+    for (const auto& [name, value] : answer.headers)
+      is_explained |= name == "X-Error-Message" && !value.empty();
+    if (!is_explained && method != "HEAD" && match.route->path.find("info/lfs") == std::string_view::npos)
+      std::abort();
   }
 
  private:

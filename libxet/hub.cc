@@ -170,8 +170,7 @@ Result<std::shared_ptr<Client>> Hub::connect(Access access, const std::stop_toke
   const auto& hub = impl_->http.options();
   ClientOptions client = impl_->client;
   client.http.token.reset();
-  client.http.refresh_url =
-      hub.url + hub_wire::api(impl_->address, impl_->at_revision(access_route(access)));
+  client.http.refresh_url = hub.url + hub_wire::api(impl_->address, impl_->at_revision(access_route(access)));
   client.http.refresh_headers = {{"User-Agent", hub.headers.front().value}};
   if (!hub.token.empty()) client.http.refresh_headers.emplace_back("Authorization", "Bearer " + hub.token);
   return open_endpoint_on("", client, {.engine = nullptr, .transport = hub.transport}, stop);
@@ -194,8 +193,8 @@ Status Hub::create(const std::stop_token& stop) const {
 Result<std::string> Hub::head(const std::stop_token& stop) const {
   if (impl_->is_bucket()) return std::string();
   XET_TRY(const auto answer,
-          impl_->http.call({.url = hub_wire::api(impl_->address, impl_->at_revision("/revision")), .headers = {}},
-                           stop));
+          impl_->http.call(
+              {.url = hub_wire::api(impl_->address, impl_->at_revision("/revision")), .headers = {}}, stop));
   return hub_wire::parse_member(answer.body, "sha");
 }
 
@@ -227,8 +226,8 @@ Result<uint64_t> Hub::read(std::string_view commit, const HubFile& file, std::op
     if (n < file.size_bytes) request.headers = {{"Range", fmt::format("bytes={}-{}", at, at + n - 1)}};
     XET_TRY(const auto answer, impl_->http.call(std::move(request), stop));
     if (answer.body.size() != n)
-      return fail(ErrorCode::kCorruption,
-                  fmt::format("the Hub sent {} bytes of '{}' where it has {}", answer.body.size(), file.path, n));
+      return fail(ErrorCode::kCorruption, fmt::format("the Hub sent {} bytes of '{}' where it has {}",
+                                                      answer.body.size(), file.path, n));
     if (is_whole) check.update(answer.body);
     XET_TRY_STATUS(sink(answer.body));
     at += n;
@@ -263,14 +262,14 @@ Result<std::string> Hub::commit(std::span<const HubAddition> additions, std::str
         return fail(ErrorCode::kInvalidArgument,
                     fmt::format("'{}' cannot be committed without its SHA-256", each.path));
     }
-    XET_TRY(const auto answer, impl_->post(impl_->at_revision("/commit"), hub_wire::commit(additions, message),
-                                           Repeat::kUnlessItMayHaveDone, stop));
+    XET_TRY(const auto answer,
+            impl_->post(impl_->at_revision("/commit"), hub_wire::commit(additions, message),
+                        Repeat::kUnlessItMayHaveDone, stop));
     return hub_wire::parse_member(answer.body, "commitOid");
   }
   for (size_t i = 0; i < additions.size(); i += kMaxPerBatch) {
     const auto some = additions.subspan(i, std::min(kMaxPerBatch, additions.size() - i));
-    XET_TRY(const auto answer,
-            impl_->post("/batch", hub_wire::batch(some), Repeat::kWheneverItFailed, stop));
+    XET_TRY(const auto answer, impl_->post("/batch", hub_wire::batch(some), Repeat::kWheneverItFailed, stop));
     XET_TRY_STATUS(hub_wire::check_batch(answer.body));
   }
   return std::string();

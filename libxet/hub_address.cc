@@ -26,11 +26,12 @@ constexpr std::array<std::pair<std::string_view, HubKind>, 8> kTypes{{
     {"bucket", HubKind::kBucket},
 }};
 
-/// What Hubs allow in names, roughly: the Hub has the last word, this keeps '/', '?', '%' and ".." out of URLs.
+/// What Hubs allow in names, roughly: the Hub has the last word, this keeps '/', '?', '%' and ".." out of
+/// URLs.
 bool is_name(std::string_view text) {
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
-           c == '.';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
   };
   return !text.empty() && text != "." && text != ".." && std::all_of(text.begin(), text.end(), allowed);
 }

@@ -80,8 +80,9 @@ net::Outcome HubHttp::exchange(const HubRequest& request, const std::string& url
   out.patience = net::patience_for(net::Route::kToken);
   out.max_body_bytes = request.max_body_bytes;
   session::Waiter<net::Outcome> waiter;
-  options_.transport->start(std::move(out), stop,
-                            [done = waiter.callback()](net::Outcome outcome) mutable { done(std::move(outcome)); });
+  options_.transport->start(std::move(out), stop, [done = waiter.callback()](net::Outcome outcome) mutable {
+    done(std::move(outcome));
+  });
   return *waiter.wait();
 }
 
@@ -105,8 +106,8 @@ Result<net::Response> HubHttp::call(HubRequest request, const std::stop_token& s
     Error error = outcome ? error_of(*outcome) : outcome.error().error;  // the latter names the request
     if (outcome) error.message = fmt::format("{}: {}", label, error.message);
     if (error.code == ErrorCode::kCancelled) return tl::unexpected(std::move(error));
-    const bool may_repeat = may_pass(outcome) &&
-                            (request.repeat == Repeat::kWheneverItFailed || nothing_was_done(outcome));
+    const bool may_repeat =
+        may_pass(outcome) && (request.repeat == Repeat::kWheneverItFailed || nothing_was_done(outcome));
     if (!may_repeat || nth > options_.retry.max_retries) {
       return tl::unexpected(std::move(error));
     }

@@ -40,8 +40,8 @@ struct HubRequest {
   Repeat repeat = Repeat::kWheneverItFailed;
 };
 
-/// Requests to a Hub, one at a time for each caller. Thread-safe. Never shows the token to another origin, nor
-/// in a message.
+/// Requests to a Hub, one at a time for each caller. Thread-safe. Never shows the token to another origin,
+/// nor in a message.
 class HubHttp {
  public:
   explicit HubHttp(HubHttpOptions options) : options_(std::move(options)) {}

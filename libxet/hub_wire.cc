@@ -181,18 +181,17 @@ Body commit(std::span<const HubAddition> additions, std::string_view message) {
   add_line(out.text, {{"key", "header"}, {"value", {{"summary", message}, {"description", ""}}}});
   for (const auto& each : additions) {
     if (each.content) {
-      add_line(out.text,
-               {{"key", "file"},
-                {"value",
-                 {{"path", each.path}, {"content", to_base64(*each.content)}, {"encoding", "base64"}}}});
+      add_line(
+          out.text,
+          {{"key", "file"},
+           {"value", {{"path", each.path}, {"content", to_base64(*each.content)}, {"encoding", "base64"}}}});
     } else {
       const auto sha256 = each.sha256.value_or(Sha256Digest{});
-      add_line(out.text, {{"key", "lfsFile"},
-                          {"value",
-                           {{"path", each.path},
-                            {"algo", "sha256"},
-                            {"oid", sha256.hex()},
-                            {"size", each.size_bytes}}}});
+      add_line(
+          out.text,
+          {{"key", "lfsFile"},
+           {"value",
+            {{"path", each.path}, {"algo", "sha256"}, {"oid", sha256.hex()}, {"size", each.size_bytes}}}});
     }
   }
   return out;
@@ -244,10 +243,9 @@ Status check_batch(ByteSpan json) {
   const Json* failed = member(answer, "failed");
   if (failed == nullptr || !failed->is_array() || failed->empty()) return {};
   const auto& first = failed->front();
-  return fail(ErrorCode::kRefused,
-              fmt::format("the Hub refused {} of the files; the first, {}: {}", failed->size(),
-                          cas::one_line(text_or_empty(first, "path")),
-                          cas::one_line(text_or_empty(first, "error"))));
+  return fail(ErrorCode::kRefused, fmt::format("the Hub refused {} of the files; the first, {}: {}",
+                                               failed->size(), cas::one_line(text_or_empty(first, "path")),
+                                               cas::one_line(text_or_empty(first, "error"))));
 }
 
 }  // namespace xet::hub_wire

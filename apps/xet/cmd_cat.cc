@@ -47,8 +47,7 @@ void run(Context& context, const CatArgs& args) {
   const auto delivered = write_content(context, [&](const ContentSink& sink, SessionOptions session) {
     return stream_file(*client, args.file, args.range, sink, std::move(session));
   });
-  if (delivered == 0 && args.range && !args.file.is_zero())
-    note_range_past_end(context, **client, args.file);
+  if (delivered == 0 && args.range && !args.file.is_zero()) note_range_past_end(context, **client, args.file);
 }
 
 }  // namespace xet::cli

@@ -55,7 +55,8 @@ Result<HubFile> one_file(Context& context, const Snapshot& from, const std::stri
   return std::move(files.front());
 }
 
-Result<std::vector<Wanted>> wanted_files(Context& context, const Snapshot& from, const HubDownloadArgs& args) {
+Result<std::vector<Wanted>> wanted_files(Context& context, const Snapshot& from,
+                                         const HubDownloadArgs& args) {
   std::vector<Wanted> out;
   if (!args.output.empty()) {
     XET_TRY(auto file, one_file(context, from, args.paths.front()));
@@ -69,9 +70,10 @@ Result<std::vector<Wanted>> wanted_files(Context& context, const Snapshot& from,
     for (auto& file : files) {
       auto place = safe_relative_path(file.path);
       if (!place)
-        return fail(ErrorCode::kCorruption,
-                    fmt::format("the Hub lists a file '{}', which would not lie below {}; nothing was downloaded",
-                                one_line(file.path), one_line(args.directory)));
+        return fail(
+            ErrorCode::kCorruption,
+            fmt::format("the Hub lists a file '{}', which would not lie below {}; nothing was downloaded",
+                        one_line(file.path), one_line(args.directory)));
       by_path.emplace(*std::move(place), std::move(file));
     }
   }
@@ -122,8 +124,8 @@ uint64_t delivered_bytes(const HubFile& file, std::optional<FileRange> range) {
 
 void note_past_end(Context& context, const HubFile& file, std::optional<FileRange> range) {
   if (!range || range->begin < file.size_bytes || file.size_bytes == 0) return;
-  context.out().note(fmt::format("note: the range begins behind the end of the file, which has {} bytes",
-                                 file.size_bytes));
+  context.out().note(
+      fmt::format("note: the range begins behind the end of the file, which has {} bytes", file.size_bytes));
 }
 
 /// Reports one that is there.

@@ -166,7 +166,8 @@ void run(Context& context, const HubUploadArgs& args) {
   if (!hub) return context.fail(hub.error());
   const bool is_bucket = (*hub)->address().kind == HubKind::kBucket;
   if (!args.sha256 && !is_bucket)
-    return context.fail({ErrorCode::kInvalidArgument, "--no-sha256 is for buckets: commits name files by it"});
+    return context.fail(
+        {ErrorCode::kInvalidArgument, "--no-sha256 is for buckets: commits name files by it"});
   const auto& stop = context.signals().token();
   auto sources = collect_hub_sources(context, args.paths, args.recursive, args.to);
   // A commit is all that was asked for, or nothing.
@@ -212,7 +213,8 @@ void run(Context& context, const HubPlanArgs& args) {
   Summary sums = summary_of(planned, context.seconds());
   for (const auto* each : of_kind(sources, true)) {
     struct stat st{};
-    if (::stat(each->name.c_str(), &st) == 0) add_regular(sums, static_cast<uint64_t>(st.st_size), /*is_sent=*/false);
+    if (::stat(each->name.c_str(), &st) == 0)
+      add_regular(sums, static_cast<uint64_t>(st.st_size), /*is_sent=*/false);
   }
   print_plan(context.out(), planned.files, sums);
 }

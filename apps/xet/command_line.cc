@@ -89,9 +89,8 @@ void add_endpoint_option(CLI::App& command, RawArguments& raw) {
                   "The store: local:DIR, http://HOST:PORT, hf:TYPE/NAMESPACE/NAME (default: XET_ENDPOINT)")
       ->type_name("ENDPOINT");
   command
-      .add_option(
-          "--token", raw.token,
-          "Key to the endpoint (default: XET_TOKEN, for hf: HF_TOKEN, which other users do not see)")
+      .add_option("--token", raw.token,
+                  "Key to the endpoint (default: XET_TOKEN, for hf: HF_TOKEN, which other users do not see)")
       ->type_name("TOKEN");
 }
 
@@ -99,8 +98,9 @@ constexpr const char* kHubGroup = "For hf: endpoints";
 
 void add_destination_option(CLI::App& command, RawArguments& raw) {
   command
-      .add_option("--to", raw.to,
-                  "What the file is called in the repository, or the folder that the files go to (ends with /)")
+      .add_option(
+          "--to", raw.to,
+          "What the file is called in the repository, or the folder that the files go to (ends with /)")
       ->type_name("PATH")
       ->group(kHubGroup);
 }
@@ -204,8 +204,7 @@ Result<Command> upload_command(const RawArguments& raw, bool message_given) {
   XET_TRY_STATUS(check_no_hub_options(raw, message_given));
   if (!has_paths(raw)) return Command(UploadArgs{raw.paths, raw.recursive, !raw.no_sha256});
   if (raw.message.empty()) return wrong("--message is empty: commits have one");
-  return Command(
-      HubUploadArgs{raw.paths, raw.recursive, !raw.no_sha256, raw.to, raw.message, raw.create});
+  return Command(HubUploadArgs{raw.paths, raw.recursive, !raw.no_sha256, raw.to, raw.message, raw.create});
 }
 
 Result<Command> plan_command(const RawArguments& raw) {
@@ -405,8 +404,9 @@ std::vector<CommandSpec> add_commands(CLI::App& app, RawArguments& raw) {
 
   auto& download = add_command(app, kDownloadHelp);
   download
-      .add_option("HASH", raw.paths,
-                  "Xet hash of the file, as upload and hash print it; hf: files and folders of the repository")
+      .add_option(
+          "HASH", raw.paths,
+          "Xet hash of the file, as upload and hash print it; hf: files and folders of the repository")
       ->type_name("");
   add_endpoint_option(download, raw);
   download.add_option("-o,--output", raw.output, "File to write; - for stdout")->type_name("PATH");

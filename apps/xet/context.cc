@@ -81,8 +81,7 @@ Result<std::shared_ptr<Client>> Context::open_store(StoreUse use) const {
   }
   if (is_hub_endpoint(options_.endpoint)) {
     XET_TRY(const auto hub, open_hub());
-    return hub->connect(use == StoreUse::kWrite ? Hub::Access::kWrite : Hub::Access::kRead,
-                        signals_.token());
+    return hub->connect(use == StoreUse::kWrite ? Hub::Access::kWrite : Hub::Access::kRead, signals_.token());
   }
   const auto directory = local_store();
   if (directory && use != StoreUse::kWrite) {

@@ -34,8 +34,8 @@ std::string below(const std::string& argument, const std::string& name) {
 }
 
 Error wrong_path(const HubSource& source, std::string_view why) {
-  return {ErrorCode::kInvalidArgument,
-          fmt::format("{} cannot be '{}' in a repository: {}", one_line(source.name), one_line(source.path), why)};
+  return {ErrorCode::kInvalidArgument, fmt::format("{} cannot be '{}' in a repository: {}",
+                                                   one_line(source.name), one_line(source.path), why)};
 }
 
 /// No two under one path, none under a path that a repository cannot have.
@@ -83,14 +83,15 @@ std::vector<HubSource> collect_hub_sources(Context& context, const std::vector<s
       out.push_back({.name = std::move(name), .path = std::move(path), .treatment = {}});
     }
   }
-  const bool is_folder =
-      to.empty() || to.ends_with('/') || paths.size() > 1 || std::any_of(paths.begin(), paths.end(), is_directory);
+  const bool is_folder = to.empty() || to.ends_with('/') || paths.size() > 1 ||
+                         std::any_of(paths.begin(), paths.end(), is_directory);
   for (auto& source : out) {
     if (!is_folder) {
       source.path = to;
     } else if (source.path.empty()) {
-      context.fail({ErrorCode::kInvalidArgument, "stdin has no name: say with --to what it is in the repository"},
-                   source.name);
+      context.fail(
+          {ErrorCode::kInvalidArgument, "stdin has no name: say with --to what it is in the repository"},
+          source.name);
     } else if (!to.empty()) {
       source.path = fmt::format("{}{}{}", to, to.ends_with('/') ? "" : "/", source.path);
     }

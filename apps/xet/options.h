@@ -129,8 +129,9 @@ struct RevokeTokenArgs {
   int64_t id = 0;
 };
 
-using Command = std::variant<UploadArgs, DownloadArgs, CatArgs, PlanArgs, HubUploadArgs, HubDownloadArgs,
-                             HubCatArgs, HubPlanArgs, HashArgs, ChunksArgs, InspectArgs, ServeArgs, AdminTokenArgs, AdminStatsArgs, AdminFsckArgs, AddUserArgs,
-                             ListUsersArgs, CreateTokenArgs, ListTokensArgs, RevokeTokenArgs>;
+using Command =
+    std::variant<UploadArgs, DownloadArgs, CatArgs, PlanArgs, HubUploadArgs, HubDownloadArgs, HubCatArgs,
+                 HubPlanArgs, HashArgs, ChunksArgs, InspectArgs, ServeArgs, AdminTokenArgs, AdminStatsArgs,
+                 AdminFsckArgs, AddUserArgs, ListUsersArgs, CreateTokenArgs, ListTokensArgs, RevokeTokenArgs>;
 
 }  // namespace xet::cli

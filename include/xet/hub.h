@@ -33,8 +33,9 @@ struct HubAddress {
 /// Whether it begins with "hf:".
 XET_EXPORT bool is_hub_endpoint(std::string_view endpoint);
 
-/// hf:TYPE/NAMESPACE/NAME[@REVISION], TYPE one of models, datasets, spaces, or hf:buckets/NAMESPACE/NAME; also
-/// hf://…, and the types in the singular. Without a revision it is "main". kInvalidArgument for anything else.
+/// hf:TYPE/NAMESPACE/NAME[@REVISION], TYPE one of models, datasets, spaces, or hf:buckets/NAMESPACE/NAME;
+/// also hf://…, and the types in the singular. Without a revision it is "main". kInvalidArgument for anything
+/// else.
 XET_EXPORT Result<HubAddress> parse_hub_address(std::string_view endpoint);
 
 /// Which Hub, and as whom.
@@ -42,8 +43,8 @@ struct HubOptions {
   std::string url = "https://huggingface.co";  ///< http(s), no slash at the end
   std::string token;                           ///< empty: as nobody in particular
 };
-/// As huggingface_hub: HF_ENDPOINT; HF_TOKEN, HUGGING_FACE_HUB_TOKEN or the file that HF_TOKEN_PATH or HF_HOME
-/// says, which `hf auth login` writes; no token when HF_HUB_DISABLE_IMPLICIT_TOKEN is set.
+/// As huggingface_hub: HF_ENDPOINT; HF_TOKEN, HUGGING_FACE_HUB_TOKEN or the file that HF_TOKEN_PATH or
+/// HF_HOME says, which `hf auth login` writes; no token when HF_HUB_DISABLE_IMPLICIT_TOKEN is set.
 XET_EXPORT HubOptions hub_options_from_environment();
 
 /// A file as the Hub lists it.
@@ -80,8 +81,8 @@ struct HubAddition {
   int64_t modified_ms = 0;  ///< since 1970; kept by buckets only
 };
 
-/// One repository or bucket on a Hub. All calls block; a fired `stop` ends them soon, with kCancelled. What can
-/// be sent twice is tried again as the configuration says; a commit is not, once the Hub may have got it.
+/// One repository or bucket on a Hub. All calls block; a fired `stop` ends them soon, with kCancelled. What
+/// can be sent twice is tried again as the configuration says; a commit is not, once the Hub may have got it.
 /// Thread-safe.
 class XET_EXPORT Hub {
  public:

@@ -203,6 +203,7 @@ Task<> Connection::serve_request(Exchange& exchange) {
     co_await route.streamer(exchange);
     co_return;
   }
+  if (route.hub && route.takes_memory && !co_await is_admitted(exchange)) co_return;
   if (route.max_body && !co_await read_whole_body(exchange)) co_return;
   Answer answer;
   if (route.runs_on == RunsOn::kLoop) {
@@ -231,6 +232,14 @@ Task<bool> Connection::is_in_standing(Exchange& exchange) {
   }
   if (*good) co_return true;
   co_await exchange.answer(refused);
+  co_return false;
+}
+
+Task<bool> Connection::is_admitted(Exchange& exchange) {
+  auto look = [&] { return refuse_hub(app_, *exchange.route, exchange.request); };
+  const auto refused = co_await on_pool(*app_.work, *stream_, look);
+  if (!refused) co_return true;
+  co_await exchange.answer(*refused);
   co_return false;
 }
 

@@ -35,6 +35,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Task<> serve_request(Exchange& exchange);
   /// False: it was answered that the caller's token is no longer good.
   Task<bool> is_in_standing(Exchange& exchange);
+  /// False: it was answered why the body is not taken.
+  Task<bool> is_admitted(Exchange& exchange);
   /// What is left to do after an answer; true when another request may come.
   Task<bool> settle(const Exchange& exchange, BodyReader& body);
   /// Closes so that the client can read the answer, though not all that it sent was read.

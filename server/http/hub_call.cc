@@ -6,9 +6,9 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "base/try.h"
-#include "base/base64.h"
 #include "server/http/route.h"
 #include "server/http/target.h"
 
@@ -91,6 +91,30 @@ int status_of(Reason reason) {
   return 500;
 }
 
+tl::expected<HubCall, Answer> admit(App& app, const Route& route, Request& request) {
+  const auto refused = [&](const hub::Refusal& refusal) {
+    return tl::unexpected<Answer>(refused_answer(app, request, refusal));
+  };
+  if (!app.hub) return tl::unexpected<Answer>(text_answer(404, "there is nothing under this path"));
+  auto who = identify(app, request);
+  if (!who) return refused(who.error());
+  request.caller.name = who->user;
+  HubCall call{.app = app, .request = request, .hub = *app.hub, .who = *std::move(who), .repository = {}};
+  if (route.access != Access::kHubOpen && route.access != Access::kHubRead && call.who.is_anonymous()) {
+    return refused(hub::Refusal(Reason::kBadCredentials, "this needs a token"));
+  }
+  auto& values = request.values;
+  if (values.name_space == kMe) values.name_space = call.who.user;
+  if (route.access == Access::kHubRead || route.access == Access::kHubWrite) {
+    auto found = app.hub->find(
+        call.who, {.type = values.type, .name_space = values.name_space, .name = values.repository},
+        route.access == Access::kHubWrite ? hub::Right::kWrite : hub::Right::kRead);
+    if (!found) return refused(found.error());
+    call.repository = *std::move(found);
+  }
+  return call;
+}
+
 }  // namespace
 
 Answer refused_answer(App& app, const Request& request, const hub::Refusal& refusal) {
@@ -104,25 +128,16 @@ Answer refused_answer(App& app, const Request& request, const hub::Refusal& refu
 }
 
 Answer answer_hub(App& app, const Route& route, Request& request) {
-  if (!app.hub) return text_answer(404, "there is nothing under this path");
-  auto who = identify(app, request);
-  if (!who) return refused_answer(app, request, who.error());
-  request.caller.name = who->user;
-  HubCall call{.app = app, .request = request, .hub = *app.hub, .who = *std::move(who), .repository = {}};
-  if (route.access != Access::kHubOpen && route.access != Access::kHubRead && call.who.is_anonymous()) {
-    return refused_answer(app, request, hub::Refusal(Reason::kBadCredentials, "this needs a token"));
-  }
-  auto& values = request.values;
-  if (values.name_space == kMe) values.name_space = call.who.user;
-  if (route.access == Access::kHubRead || route.access == Access::kHubWrite) {
-    auto found = app.hub->find(
-        call.who, {.type = values.type, .name_space = values.name_space, .name = values.repository},
-        route.access == Access::kHubWrite ? hub::Right::kWrite : hub::Right::kRead);
-    if (!found) return refused_answer(app, request, found.error());
-    call.repository = *std::move(found);
-  }
-  auto answer = route.hub(call);
+  auto call = admit(app, route, request);
+  if (!call) return std::move(call).error();
+  auto answer = route.hub(*call);
   return answer ? *std::move(answer) : refused_answer(app, request, answer.error());
+}
+
+std::optional<Answer> refuse_hub(App& app, const Route& route, Request& request) {
+  auto call = admit(app, route, request);
+  if (call) return std::nullopt;
+  return std::move(call).error();
 }
 
 Answer hub_error(int status, std::string_view code, std::string_view message) {

@@ -24,9 +24,11 @@ struct HubCall {
   bool is_bucket() const { return repository.type == store::RepositoryType::kBucket; }
 };
 
-/// Finds out who is asking, whether he may, and for what; then runs the route's handler. The only place that
-/// decides this for routes of the Hub. Blocks.
+/// Finds out who is asking, whether he may, and for what; then runs the route's handler. This and the next
+/// one are the only places that decide this for routes of the Hub. Blocks.
 Answer answer_hub(App& app, const Route& route, Request& request);
+/// The same without the handler, before a body is taken that needs much memory: why it is not taken. Blocks.
+std::optional<Answer> refuse_hub(App& app, const Route& route, Request& request);
 
 // --- What handlers have in common
 

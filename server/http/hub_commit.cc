@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "base/try.h"
 #include "base/base64.h"
+#include "base/try.h"
 #include "server/http/hub_handlers.h"
 #include "server/http/hub_json.h"
 

@@ -48,7 +48,7 @@ struct PathValues {
 /// On whose behalf a request is served.
 struct Caller {
   core::Principal who;
-  std::string name;       ///< for the log
+  std::string name;  ///< for the log
   bool may_write = false;
   int64_t hub_token = 0;  ///< that the caller's token of the CAS was given for; 0: none
 };

@@ -56,7 +56,8 @@ struct Route {
   Access access = Access::kOpen;
   RunsOn runs_on = RunsOn::kLoop;
   store::RepositoryType type = store::RepositoryType::kModel;  ///< of the repository, where no place says it
-  bool takes_slot = false;                                     ///< counts as a body under way
+  bool takes_slot = false;                                     ///< counts as an upload under way
+  bool takes_memory = false;                    ///< its body may be large, and is in memory as a whole
   bool takes_long = false;                      ///< a body without a time limit, as long as it moves
   uint64_t ServerLimits::* max_body = nullptr;  ///< none: the request should have no body
   Handler handler = nullptr;                    ///< one of the three is set

@@ -117,13 +117,13 @@ Task<bool> read_whole_body(Exchange& exchange) {
   const auto max = exchange.app.limits.*exchange.route->max_body;
   auto& body = exchange.request.body;
   const uint64_t expected = std::min(head.content_length.value_or(head.chunked ? max : 0), max);
-  if (exchange.route->takes_slot) {
+  if (exchange.route->takes_memory) {
     const auto until = std::chrono::steady_clock::now() + exchange.app.limits.slot_wait;
     auto held = co_await exchange.app.shard_memory.take(exchange.stream, expected, until);
     if (!held) {
       exchange.app.metrics.slots_refused.fetch_add(1, std::memory_order_relaxed);
       const Answer busy =
-          busy_answer("too many shards are being registered", exchange.app.limits.retry_after);
+          busy_answer("too many shards and commits are under way", exchange.app.limits.retry_after);
       co_await exchange.answer(busy);
       co_return false;
     }

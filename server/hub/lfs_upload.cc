@@ -3,8 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <functional>
+#include <span>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/try.h"
@@ -19,6 +24,9 @@ namespace {
 // Of all uploads of this process that are being chunked at the same time.
 constexpr size_t kMemory = size_t{256} << 20;
 constexpr size_t kStoreThreads = 2;
+// Of earlier uploads to a repository, so that later ones find their chunks. Each upload opens them all, so
+// there must not be many; what is forgotten here, the store is asked for.
+constexpr size_t kMaxShards = 64;
 
 /// A file without a name: it goes with whoever has it open, also by kill -9.
 Result<io::File> open_nameless(const std::filesystem::path& directory) {
@@ -30,6 +38,21 @@ Result<io::File> open_nameless(const std::filesystem::path& directory) {
   XET_TRY(auto file, io::File::create_new(path, 0600));
   XET_TRY_STATUS(io::remove_file(path));
   return file;
+}
+
+/// Leaves the newest shards. Others may be at the same; that something is gone, or stays, does no harm.
+void forget_old_shards(const std::filesystem::path& directory) {
+  namespace fs = std::filesystem;
+  std::vector<std::pair<fs::file_time_type, fs::path>> found;
+  std::error_code error;
+  for (fs::directory_iterator it(directory, error), end; !error && it != end; it.increment(error)) {
+    std::error_code gone;
+    const auto time = it->last_write_time(gone);
+    if (!gone) found.emplace_back(time, it->path());
+  }
+  if (found.size() <= kMaxShards) return;
+  std::ranges::sort(found, std::greater<>());
+  for (const auto& [time, path] : std::span(found).subspan(kMaxShards)) (void)io::remove_file(path);
 }
 
 }  // namespace
@@ -53,6 +76,7 @@ Done LfsUpload::finish(const std::stop_token& stop) {
   XET_TRY(auto cas, server::make_local_cas(owner_.service_, {.repository = repository_},
                                            owner_.directory_ / fmt::format("{}", repository_),
                                            {.threads = kStoreThreads}));
+  forget_old_shards(cas->shard_places().cache);
   const auto client =
       std::make_shared<Client>(std::make_shared<Client::Impl>(std::move(cas), owner_.engine()));
   UploadOptions options;

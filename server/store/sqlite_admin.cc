@@ -52,6 +52,15 @@ constexpr Contradiction kContradictions[] = {
      "receipts are for unknown files"},
     {"SELECT count(*) FROM repo_files LEFT JOIN repos USING (repo_id) WHERE repos.repo_id IS NULL",
      "receipts belong to unknown repositories"},
+    {"SELECT count(*) FROM refs LEFT JOIN git_objects ON git_objects.repo_id = refs.repo_id AND "
+     "git_objects.oid = refs.commit_id AND git_objects.kind = 3 WHERE git_objects.oid IS NULL",
+     "branches and tags are at unknown commits"},
+    {"SELECT count(*) FROM lfs_files LEFT JOIN file_recon USING (file_hash) WHERE file_recon.file_hash IS "
+     "NULL",
+     "committed files are unknown to the store"},
+    {"SELECT count(*) FROM bucket_entries LEFT JOIN file_recon USING (file_hash) WHERE file_recon.file_hash "
+     "IS NULL",
+     "files of buckets are unknown to the store"},
 };
 
 /// SQLite's own check of its file.

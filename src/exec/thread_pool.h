@@ -40,8 +40,9 @@ class ThreadPool {
   struct Queues {
     std::deque<Task> by_priority[2];
     size_t n_asleep = 0;
-    /// A thread was called that has not looked at the queues yet. It calls the next one when there is more than
-    /// it takes itself, so a burst of small tasks does not wake, and make contend, more threads than it needs.
+    /// A thread was called that has not looked at the queues yet. It calls the next one when there is more
+    /// than it takes itself, so a burst of small tasks does not wake, and make contend, more threads than it
+    /// needs.
     bool is_waking = false;
     bool closing = false;
 

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
-#include "hash/sha256.h"
 #include "base/base64.h"
+#include "hash/sha256.h"
 #include "http/hub_routes.h"
 #include "server/http/route.h"
 #include "server/http/standing.h"

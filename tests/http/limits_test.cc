@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "http/http_fixture.h"
+#include "server/hub/accounts.h"
 #include "support/faulty_calls.h"
 #include "support/matchers.h"
 
@@ -227,6 +228,63 @@ TEST(Slots, AreWaitedForAndThenRefused) {
           .request("POST", "/v1/xorbs/default/" + other.hash.hex(), {fixture.writer()}, as_chars(other.body))
           .status,
       200);
+}
+
+/// A Hub with the repository alice/r; `token` may write there.
+class CommitLimits : public ::testing::Test {
+ protected:
+  CommitLimits() {
+    hub::Accounts accounts(fixture.hub(), fixture.clock);
+    EXPECT_TRUE(accounts.add_user("alice"));
+    token = HttpFixture::bearer(*accounts.create_token(
+        {.user = "alice", .role = store::TokenRole::kWrite, .name_spaces = {}, .label = {}, .expires = {}}));
+    auto client = fixture.connect();
+    EXPECT_EQ(client.request("POST", "/api/repos/create", {token}, R"({"name":"r"})").status, 200);
+  }
+  int commit(const std::string& path) {
+    auto client = fixture.connect();
+    return client
+        .request("POST", kCommit, {token},
+                 R"({"key":"header","value":{"summary":"s"}})"
+                 "\n"
+                 R"({"key":"file","value":{"path":")" +
+                     path + R"(","content":"YQ=="}})")
+        .status;
+  }
+  static constexpr const char* kCommit = "/api/models/alice/r/commit/main";
+  HttpFixture fixture{[](auto& options) {
+    options.limits.body_slots = 1;
+    options.limits.shard_memory_bytes = 1000;
+    options.limits.slot_wait = kShort;
+  }};
+  std::pair<std::string, std::string> token;
+};
+
+TEST_F(CommitLimits, NeedNoSlot) {
+  const auto xorb = make_xorb(30, 1);
+  auto holder = stalled_upload(fixture, xorb);
+  EXPECT_EQ(commit("a"), 200);
+  holder.send(xorb.body);
+  EXPECT_EQ(holder.read_answer().status, 200);
+}
+
+TEST_F(CommitLimits, AreOfMemory) {
+  auto first = fixture.connect();
+  first.send(RawClient::head("POST", kCommit,
+                             {{"Host", "h"}, {"Content-Length", "990"}, {"Expect", "100-continue"}, token}));
+  EXPECT_EQ(first.read_answer().status, 100) << "it has its memory";
+  EXPECT_EQ(commit("a"), 503);
+  first.send(std::string(990, 'x'));
+  EXPECT_EQ(first.read_answer().status, 400);
+  EXPECT_EQ(commit("a"), 200) << "now there is room";
+}
+
+TEST_F(CommitLimits, AreNotTakenUpByWhoMayNotCommit) {
+  auto stranger = fixture.connect();
+  stranger.send(RawClient::head("POST", kCommit,
+                                {{"Host", "h"}, {"Content-Length", "1000"}, {"Expect", "100-continue"}}));
+  EXPECT_EQ(stranger.read_answer().status, 401) << "before a byte of the body";
+  EXPECT_EQ(commit("a"), 200);
 }
 
 TEST(Slots, GoToWhoWaitsWhenTheyBecomeFree) {

@@ -1,6 +1,6 @@
 // What an attacker can try against a server that others keep private files on, one test for each row of the
-// table of threats that the server is designed against. Mallory is bob: he has an account, a repository of his
-// own, and knows the names and the hashes of everything, but none of the bytes.
+// table of threats that the server is designed against. Mallory is bob: he has an account, a repository of
+// his own, and knows the names and the hashes of everything, but none of the bytes.
 #include <gmock/gmock.h>
 
 #include "format/shard.h"
@@ -21,7 +21,9 @@ class Threats : public HubRoutes {
     make("secret", /*is_private=*/true);
     make("public");
     for (const auto& [kind, name] : {std::pair{"model", "own"}, {"dataset", "own"}}) {
-      EXPECT_EQ(ask("POST", "/api/repos/create", foreign_, Json{{"name", name}, {"type", kind}}.dump()).status, 200);
+      EXPECT_EQ(
+          ask("POST", "/api/repos/create", foreign_, Json{{"name", name}, {"type", kind}}.dump()).status,
+          200);
     }
     EXPECT_EQ(ask("POST", "/api/buckets/bob/own", foreign_, "{}").status, 200);
     EXPECT_EQ(ask("POST", "/api/buckets/alice/secret", writer_, R"({"private":true})").status, 200);
@@ -31,7 +33,8 @@ class Threats : public HubRoutes {
   }
 
   /// For the CAS, from the Hub; empty when it gave none.
-  std::string cas_token(const std::string& repository, const std::string& hub_token, const char* kind = "write") {
+  std::string cas_token(const std::string& repository, const std::string& hub_token,
+                        const char* kind = "write") {
     const auto answer = ask("GET", fmt::format("/api/{}/xet-{}-token/main", repository, kind), hub_token);
     return answer.status == 200 ? Json::parse(answer.body)["accessToken"].get<std::string>() : std::string();
   }
@@ -42,14 +45,17 @@ class Threats : public HubRoutes {
     return ask("POST", "/v1/shards", cas_token, as_chars(make_shard({file}, xorbs)));
   }
   void upload(const std::string& cas_token) {
-    EXPECT_EQ(ask("POST", "/v1/xorbs/default/" + xorb_.hash.hex(), cas_token, as_chars(xorb_.body)).status, 200);
+    EXPECT_EQ(ask("POST", "/v1/xorbs/default/" + xorb_.hash.hex(), cas_token, as_chars(xorb_.body)).status,
+              200);
     EXPECT_EQ(post_shard(cas_token, file_, {&xorb_}).status, 200);
   }
-  void commit_large(const std::string& repository, const std::string& hub_token, const std::string& oid, int status) {
-    const auto answer = ask("POST", fmt::format("/api/models/{}/commit/main", repository), hub_token,
-                            R"({"key":"header","value":{"summary":"x"}})"
-                            "\n" +
-                                Json{{"key", "lfsFile"}, {"value", {{"path", "w.bin"}, {"oid", oid}}}}.dump());
+  void commit_large(const std::string& repository, const std::string& hub_token, const std::string& oid,
+                    int status) {
+    const auto answer =
+        ask("POST", fmt::format("/api/models/{}/commit/main", repository), hub_token,
+            R"({"key":"header","value":{"summary":"x"}})"
+            "\n" +
+                Json{{"key", "lfsFile"}, {"value", {{"path", "w.bin"}, {"oid", oid}}}}.dump());
     EXPECT_EQ(answer.status, status) << answer.body;
   }
   std::string bobs_bytes() {
@@ -71,30 +77,38 @@ TEST_F(Threats, ATokenOfOneRepositoryUsedOnAnother) {
   EXPECT_EQ(cas_token("models/alice/public", foreign_), "") << "he may read it, not write";
   EXPECT_NE(cas_token("models/alice/public", foreign_, "read"), "");
   const auto alices_other = cas_token("models/alice/public", writer_);
-  for (const auto& token : {bobs_cas_token(), cas_token("models/alice/public", foreign_, "read"), alices_other}) {
+  for (const auto& token :
+       {bobs_cas_token(), cas_token("models/alice/public", foreign_, "read"), alices_other}) {
     for (const char* route : {"/v1/reconstructions/", "/v2/reconstructions/", "/v1/files/"}) {
       const auto method = std::string_view(route) == "/v1/files/" ? "HEAD" : "GET";
       EXPECT_EQ(ask(method, route + xet_hash(), token).status, 404) << route;
     }
   }
-  EXPECT_EQ(ask("GET", "/v2/reconstructions/" + xet_hash(), cas_token("models/alice/secret", reader_, "read")).status,
+  EXPECT_EQ(ask("GET", "/v2/reconstructions/" + xet_hash(), cas_token("models/alice/secret", reader_, "read"))
+                .status,
             200);
 }
 
 TEST_F(Threats, KnowingTheSha256OfAPrivateFile) {
   commit_large("bob/own", foreign_, oid(), 400);
   const auto batch = [&](const char* operation) {
-    const auto body = Json{{"operation", operation}, {"objects", {{{"oid", oid()}, {"size", file_.size_bytes()}}}}};
-    return Json::parse(ask("POST", "/bob/own.git/info/lfs/objects/batch", foreign_, body.dump()).body)["objects"][0];
+    const auto body =
+        Json{{"operation", operation}, {"objects", {{{"oid", oid()}, {"size", file_.size_bytes()}}}}};
+    return Json::parse(
+        ask("POST", "/bob/own.git/info/lfs/objects/batch", foreign_, body.dump()).body)["objects"][0];
   };
-  EXPECT_TRUE(batch("upload")["actions"].contains("upload")) << "as if nobody had it: he has to bring the bytes";
+  EXPECT_TRUE(batch("upload")["actions"].contains("upload"))
+      << "as if nobody had it: he has to bring the bytes";
   EXPECT_EQ(batch("download")["error"]["code"], 404);
   const auto verify = Json{{"oid", oid()}, {"size", file_.size_bytes()}}.dump();
   EXPECT_EQ(ask("POST", "/bob/own.git/info/lfs/objects/verify", foreign_, verify).status, 404);
-  const auto duplicate = Json{{"target", {{"type", "model"}, {"name", "bob/own"}}},
-                              {"files", {{{"xetHash", xet_hash()}, {"sha256", oid()}, {"filename", "w.bin"}}}}};
-  EXPECT_EQ(ask("POST", "/api/models/alice/secret/lfs-files/duplicate", foreign_, duplicate.dump()).status, 404);
-  const auto from_public = ask("POST", "/api/models/alice/public/lfs-files/duplicate", foreign_, duplicate.dump());
+  const auto duplicate =
+      Json{{"target", {{"type", "model"}, {"name", "bob/own"}}},
+           {"files", {{{"xetHash", xet_hash()}, {"sha256", oid()}, {"filename", "w.bin"}}}}};
+  EXPECT_EQ(ask("POST", "/api/models/alice/secret/lfs-files/duplicate", foreign_, duplicate.dump()).status,
+            404);
+  const auto from_public =
+      ask("POST", "/api/models/alice/public/lfs-files/duplicate", foreign_, duplicate.dump());
   EXPECT_NE(Json::parse(from_public.body).value("failed", Json::array()), Json::array()) << from_public.body;
   commit_large("bob/own", foreign_, oid(), 400);
   for (const char* path : {"/alice/secret/resolve/main/w.bin", "/api/models/alice/secret/tree/main",
@@ -109,9 +123,15 @@ TEST_F(Threats, KnowingTheXetHashOfAPrivateFile) {
     EXPECT_THAT(answer.status, AnyOf(Eq(422), Eq(404))) << answer.body;
   };
   batch({{"type", "addFile"}, {"path", "w"}, {"xetHash", xet_hash()}, {"mtime", 1}});
-  for (const auto& [type, id] : {std::pair{"model", "alice/secret"}, {"model", "alice/public"},
-                                 {"bucket", "alice/secret"}, {"bucket", "bob/own"}}) {
-    batch({{"type", "copyFile"}, {"path", "w"}, {"xetHash", xet_hash()}, {"sourceRepoType", type}, {"sourceRepoId", id}});
+  for (const auto& [type, id] : {std::pair{"model", "alice/secret"},
+                                 {"model", "alice/public"},
+                                 {"bucket", "alice/secret"},
+                                 {"bucket", "bob/own"}}) {
+    batch({{"type", "copyFile"},
+           {"path", "w"},
+           {"xetHash", xet_hash()},
+           {"sourceRepoType", type},
+           {"sourceRepoId", id}});
   }
   EXPECT_EQ(ask("GET", "/api/buckets/bob/own/tree?recursive=true", foreign_).body, "[]");
   EXPECT_EQ(ask("GET", "/v2/reconstructions/" + xet_hash(), bobs_cas_token()).status, 404) << "404, not 403";
@@ -184,13 +204,14 @@ TEST_F(Threats, AChunkThatSaysItIsHuge) {
   bomb[1] = std::byte{8};
   bomb[4] = std::byte{1};
   bomb[5] = bomb[6] = bomb[7] = std::byte{0xff};
-  const auto answer = ask("POST", "/v1/xorbs/default/" + std::string(64, 'b'), bobs_cas_token(), as_chars(bomb));
+  const auto answer =
+      ask("POST", "/v1/xorbs/default/" + std::string(64, 'b'), bobs_cas_token(), as_chars(bomb));
   EXPECT_EQ(answer.status, 400) << answer.body;
 }
 
 TEST_F(Threats, PathsThatLeadElsewhere) {
-  for (const char* path : {"../../meta.sqlite", "..%2f..%2fmeta.sqlite", "%2e%2e/meta.sqlite", "a/../../admin-token",
-                           "%2Fetc%2Fpasswd", "w.bin%00", "a%0Ab", ".%2f", "%ff%fe"}) {
+  for (const char* path : {"../../meta.sqlite", "..%2f..%2fmeta.sqlite", "%2e%2e/meta.sqlite",
+                           "a/../../admin-token", "%2Fetc%2Fpasswd", "w.bin%00", "a%0Ab", ".%2f", "%ff%fe"}) {
     for (const auto* root : {"/alice/secret/resolve/main/", "/buckets/alice/secret/resolve/",
                              "/api/models/alice/secret/tree/main/"}) {
       const auto answer = ask("GET", std::string(root) + path, writer_);
@@ -214,16 +235,19 @@ TEST_F(Threats, TokensAnywhereButInTheHeader) {
 }
 
 TEST_F(Threats, ALieAboutASha256) {
-  // Bytes of his own, said to be alice's: whoever reads his repository gets what he put there, nobody else does.
+  // Bytes of his own, said to be alice's: whoever reads his repository gets what he put there, nobody else
+  // does.
   const auto lie = make_xorb(3, 77);
   auto file = make_file({{&lie, 0, 3}});
   file.sha256 = file_.sha256;
-  ASSERT_EQ(ask("POST", "/v1/xorbs/default/" + lie.hash.hex(), bobs_cas_token(), as_chars(lie.body)).status, 200);
+  ASSERT_EQ(ask("POST", "/v1/xorbs/default/" + lie.hash.hex(), bobs_cas_token(), as_chars(lie.body)).status,
+            200);
   ASSERT_EQ(post_shard(bobs_cas_token(), file, {&lie}).status, 200);
   commit_large("bob/own", foreign_, oid(), 200);
   EXPECT_EQ(bobs_bytes(), as_chars(content_of({{&lie, 0, 3}})));
   const auto alices = ask("GET", "/alice/secret/resolve/main/w.bin", writer_);
-  EXPECT_EQ(ask("GET", path_of(alices.header("Location"))).body, as_chars(content_of({{&xorb_, 0, kChunks}})));
+  EXPECT_EQ(ask("GET", path_of(alices.header("Location"))).body,
+            as_chars(content_of({{&xorb_, 0, kChunks}})));
   // Nor does it say anything of her file to another repository of his.
   const auto body = Json{{"operation", "download"}, {"objects", {{{"oid", oid()}, {"size", 1}}}}};
   const auto other = ask("POST", "/datasets/bob/own.git/info/lfs/objects/batch", foreign_, body.dump());

@@ -74,6 +74,15 @@ TEST_F(LfsUploads, AreRefusedUnlessTheyAreWhatTheySay) {
   EXPECT_TRUE(std::filesystem::is_empty(dir / "lfs/incoming"));
 }
 
+TEST_F(LfsUploads, DoNotOpenMoreAndMoreOfEarlierOnes) {
+  for (int i = 0; i < 70; ++i) {
+    const ByteVector small(100, static_cast<std::byte>(i));
+    ASSERT_TRUE(put(hash::sha256(small), small.size(), small));
+  }
+  const std::filesystem::directory_iterator kept(dir / "lfs" / std::to_string(repo.id) / "shard-cache");
+  EXPECT_LE(std::distance(begin(kept), end(kept)), 65) << "64, and that of the last upload";
+}
+
 TEST_F(LfsUploads, OfNothing) {
   ASSERT_TRUE(put(hash::sha256({}), 0, {}));
   EXPECT_TRUE(must(hub.lfs_file(repo, hash::sha256({}))));

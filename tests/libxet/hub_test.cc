@@ -22,9 +22,9 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-using ::testing::Not;
 using testing::HttpScript;
 using testing::IsOk;
+using ::testing::Not;
 using Json = nlohmann::json;
 
 TEST(HubAddress, IsReadInAllItsForms) {
@@ -50,10 +50,10 @@ TEST(HubAddress, IsReadInAllItsForms) {
 }
 
 TEST(HubAddress, IsRefusedWhenItNamesNothing) {
-  for (const char* text : {"", "hf", "hf:", "hf:a/b", "hf:models/a", "hf:models/a/", "hf:models//b",
-                           "hf:models/a/b/c", "hf:models/a/..", "hf:models/./b", "hf:models/a/b%2f",
-                           "hf:models/a/b?c", "hf:models/a/b c", "hf:models/a/b@", "hf:buckets/a/b@main",
-                           "hf:Models/a/b", "models/a/b", "hf:models/\xc3\xa9/b"}) {
+  for (const char* text :
+       {"", "hf", "hf:", "hf:a/b", "hf:models/a", "hf:models/a/", "hf:models//b", "hf:models/a/b/c",
+        "hf:models/a/..", "hf:models/./b", "hf:models/a/b%2f", "hf:models/a/b?c", "hf:models/a/b c",
+        "hf:models/a/b@", "hf:buckets/a/b@main", "hf:Models/a/b", "models/a/b", "hf:models/\xc3\xa9/b"}) {
     const auto parsed = parse_hub_address(text);
     ASSERT_FALSE(parsed) << text;
     EXPECT_EQ(parsed.error().code, ErrorCode::kInvalidArgument);
@@ -81,7 +81,9 @@ class FakeHub {
   FakeHub() : server_([this](HttpScript::Exchange& exchange) { serve(exchange); }) {}
 
   /// The answers to "METHOD /path" (without query), one after the other; the last one stays.
-  void set(const std::string& route, std::vector<Answer> answers) { answers_.lock()->insert_or_assign(route, std::move(answers)); }
+  void set(const std::string& route, std::vector<Answer> answers) {
+    answers_.lock()->insert_or_assign(route, std::move(answers));
+  }
   std::string url(std::string_view path) const { return server_.url(path); }
   std::vector<testing::SeenRequest> requests() const { return server_.requests(); }
   std::string last_body() { return *last_body_.lock(); }
@@ -89,7 +91,8 @@ class FakeHub {
   std::shared_ptr<Hub> open(std::string_view address = "hf:models/a/b") const {
     ClientOptions client;
     client.config = Config::from_environment();
-    for (const auto& [name, value] : {std::pair{"client.retry_base_delay", "1ms"}, {"client.retry_max_attempts", "3"}})
+    for (const auto& [name, value] :
+         {std::pair{"client.retry_base_delay", "1ms"}, {"client.retry_max_attempts", "3"}})
       client.config = *client.config->with(name, std::string(value));
     return *Hub::open(*parse_hub_address(address), {.url = server_.url("/"), .token = kToken}, client);
   }
@@ -125,7 +128,8 @@ TEST(Hub, ListsAllPagesInOrder) {
   fake.set(tree, {{.headers = {{"Link", fmt::format("<{}>; rel=\"prev\", <{}>; rel=\"next\"", fake.url("/x"),
                                                     fake.url("/api/models/a/b/tree/c0ffee?cursor=2"))}},
                    .body = fmt::format("[{}]", file_line("z", 3, "1"))},
-                  {.body = fmt::format(R"([{}, {{"type":"directory","path":"d","oid":"2"}}])", file_line("a", 4, "3"))}});
+                  {.body = fmt::format(R"([{}, {{"type":"directory","path":"d","oid":"2"}}])",
+                                       file_line("a", 4, "3"))}});
   const auto files = fake.open()->files("c0ffee", "");
   ASSERT_THAT(files, IsOk());
   ASSERT_EQ(files->size(), 2U);
@@ -138,8 +142,10 @@ TEST(Hub, ListsAllPagesInOrder) {
 TEST(Hub, IsNotLedToAnotherHost) {
   FakeHub fake;
   FakeHub other;
-  for (const auto& url : {other.url("/api/models/a/b/tree/c"), std::string("file:///etc/passwd"), std::string("x")}) {
-    fake.set("GET /api/models/a/b/tree/c", {{.headers = {{"Link", fmt::format("<{}>; rel=\"next\"", url)}}, .body = "[]"}});
+  for (const auto& url :
+       {other.url("/api/models/a/b/tree/c"), std::string("file:///etc/passwd"), std::string("x")}) {
+    fake.set("GET /api/models/a/b/tree/c",
+             {{.headers = {{"Link", fmt::format("<{}>; rel=\"next\"", url)}}, .body = "[]"}});
     const auto files = fake.open()->files("c", "");
     ASSERT_FALSE(files) << url;
     EXPECT_EQ(files.error().code, ErrorCode::kCorruption);
@@ -167,7 +173,8 @@ TEST(Hub, SendsACommitAgainOnlyWhenItWasSurelyNotMade) {
   const FakeHub::Answer done{.body = R"({"success":true,"commitOid":"c0ffee"})"};
   fake.set(route, {{.status = 503}, {.status = 429}, done});
   EXPECT_EQ(*fake.open()->commit(additions, "m"), "c0ffee");
-  for (const auto& unclear : {FakeHub::Answer{.status = 500}, FakeHub::Answer{.status = 504}, FakeHub::Answer{.cut_off = true}}) {
+  for (const auto& unclear :
+       {FakeHub::Answer{.status = 500}, FakeHub::Answer{.status = 504}, FakeHub::Answer{.cut_off = true}}) {
     const size_t before = fake.requests().size();
     fake.set(route, {unclear, done});
     EXPECT_FALSE(fake.open()->commit(additions, "m"));
@@ -190,9 +197,14 @@ TEST(Hub, WritesCommitsAsLines) {
     lines.push_back(Json::parse(body.substr(at, end - at)));
     at = end + 1;
   }
-  EXPECT_THAT(lines, ElementsAre(Json{{"key", "header"}, {"value", {{"summary", "line\nfeed"}, {"description", ""}}}},
-                                 Json{{"key", "file"}, {"value", {{"path", "small \"é\".json"}, {"content", "+/8="}, {"encoding", "base64"}}}},
-                                 Json{{"key", "lfsFile"}, {"value", {{"path", "large"}, {"algo", "sha256"}, {"oid", sha256.hex()}, {"size", 5}}}}));
+  EXPECT_THAT(
+      lines,
+      ElementsAre(
+          Json{{"key", "header"}, {"value", {{"summary", "line\nfeed"}, {"description", ""}}}},
+          Json{{"key", "file"},
+               {"value", {{"path", "small \"é\".json"}, {"content", "+/8="}, {"encoding", "base64"}}}},
+          Json{{"key", "lfsFile"},
+               {"value", {{"path", "large"}, {"algo", "sha256"}, {"oid", sha256.hex()}, {"size", 5}}}}));
   const std::vector<HubAddition> nameless{{.path = "large"}};
   EXPECT_EQ(fake.open()->commit(nameless, "m").error().code, ErrorCode::kInvalidArgument);
 }
@@ -225,7 +237,11 @@ TEST(Hub, ComparesWhatItHandsOutWithItsListing) {
     got += as_chars(bytes);
     return {};
   };
-  HubFile file{.path = "f", .size_bytes = 6, .file = {}, .sha256 = {}, .git_id = "ce013625030ba8dba906f756967f9e9ca394464a"};
+  HubFile file{.path = "f",
+               .size_bytes = 6,
+               .file = {},
+               .sha256 = {},
+               .git_id = "ce013625030ba8dba906f756967f9e9ca394464a"};
   EXPECT_EQ(*hub->read("c", file, {}, sink), 6U);
   EXPECT_EQ(got, "hello\n");
   file.git_id[0] = 'd';
@@ -266,8 +282,9 @@ TEST(Hub, TellsWhatTheHubSaidButNeverTheToken) {
   fake.set(route, {{.status = 403, .body = R"({"error":"not yours"})"}});
   EXPECT_EQ(hub->head().error().code, ErrorCode::kUnauthorized);
   EXPECT_THAT(hub->head().error().message, HasSubstr("not yours"));
-  for (const auto& echo : {FakeHub::Answer{.status = 400, .headers = {{"X-Error-Message", kToken}}},
-                           FakeHub::Answer{.status = 400, .body = fmt::format(R"({{"error":"{}"}})", kToken)}}) {
+  for (const auto& echo :
+       {FakeHub::Answer{.status = 400, .headers = {{"X-Error-Message", kToken}}},
+        FakeHub::Answer{.status = 400, .body = fmt::format(R"({{"error":"{}"}})", kToken)}}) {
     fake.set(route, {echo});
     EXPECT_THAT(hub->head().error().message, AllOf(HasSubstr("400"), Not(HasSubstr(kToken))));
   }
@@ -288,8 +305,10 @@ TEST(Hub, StopsSoonWhileItWaitsToTryAgain) {
 
 TEST(Hub, SaysWhichFilesABatchDidNotTake) {
   FakeHub fake;
-  fake.set("POST /api/buckets/a/b/batch",
-           {{.body = R"({"success":false,"failed":[{"path":"f","error":"unknown hash"},{"path":"g","error":"x"}]})"}});
+  fake.set(
+      "POST /api/buckets/a/b/batch",
+      {{.body =
+            R"({"success":false,"failed":[{"path":"f","error":"unknown hash"},{"path":"g","error":"x"}]})"}});
   const std::vector<HubAddition> additions{{.path = "f"}, {.path = "g"}};
   const auto done = fake.open("hf:buckets/a/b")->commit(additions, "");
   ASSERT_FALSE(done);
@@ -299,7 +318,8 @@ TEST(Hub, SaysWhichFilesABatchDidNotTake) {
 
 TEST(Hub, IsNotOpenedWithWhatCannotStandInARequest) {
   const HubAddress address{.kind = HubKind::kModel, .name = "a/b", .revision = "main"};
-  EXPECT_EQ(Hub::open(address, {.url = "hub.example.org", .token = {}}).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(Hub::open(address, {.url = "hub.example.org", .token = {}}).error().code,
+            ErrorCode::kInvalidArgument);
   const auto split = Hub::open(address, {.url = "http://h", .token = "a\nb"});
   ASSERT_FALSE(split);
   EXPECT_EQ(split.error().code, ErrorCode::kUnauthorized);
