@@ -44,8 +44,8 @@ void run(Context& context, const CatArgs& args) {
   context.out().set_events_fd(STDERR_FILENO);  // stdout is the content
   const auto client = context.open_store(StoreUse::kRead);
   if (!client) return context.fail(client.error());
-  const auto delivered = write_content(context, [&](const ContentSink& sink, SessionOptions session) {
-    return stream_file(*client, args.file, args.range, sink, std::move(session));
+  const auto delivered = write_content(context, [&](const ContentSink& sink, const SessionOptions& session) {
+    return stream_file(*client, args.file, args.range, sink, session);
   });
   if (delivered == 0 && args.range && !args.file.is_zero()) note_range_past_end(context, **client, args.file);
 }

@@ -35,7 +35,7 @@ struct Snapshot {
 
 Result<Snapshot> open_snapshot(Context& context) {
   XET_TRY(auto hub, context.open_hub());
-  XET_TRY(auto commit, hub->head(context.signals().token()));
+  XET_TRY(auto commit, hub->head(context.stop()));
   return Snapshot{std::move(hub), std::move(commit)};
 }
 
@@ -50,7 +50,7 @@ tl::unexpected<Error> not_one_file(std::string_view path) {
 }
 
 Result<HubFile> one_file(Context& context, const Snapshot& from, const std::string& path) {
-  XET_TRY(auto files, from.hub->files(from.commit, path, context.signals().token()));
+  XET_TRY(auto files, from.hub->files(from.commit, path, context.stop()));
   if (files.size() != 1 || files.front().path != path) return not_one_file(path);
   return std::move(files.front());
 }
@@ -66,7 +66,7 @@ Result<std::vector<Wanted>> wanted_files(Context& context, const Snapshot& from,
   std::map<std::string, HubFile> by_path;  // what is asked for twice is fetched once
   const auto paths = args.paths.empty() ? std::vector<std::string>{""} : args.paths;
   for (const auto& path : paths) {
-    XET_TRY(auto files, from.hub->files(from.commit, path, context.signals().token()));
+    XET_TRY(auto files, from.hub->files(from.commit, path, context.stop()));
     for (auto& file : files) {
       auto place = safe_relative_path(file.path);
       if (!place)
@@ -104,7 +104,7 @@ std::vector<Status> fetch_all_regular(Context& context, const Snapshot& from,
                                       std::optional<FileRange> range) {
   std::vector<Status> out(wanted.size());
   std::atomic<size_t> next{0};
-  const auto stop = context.signals().token();
+  const auto stop = context.stop();
   std::vector<std::jthread> threads;
   for (size_t i = 0; i < std::min(kRegularAtOnce, wanted.size()); ++i) {
     threads.emplace_back([&] {
@@ -168,7 +168,7 @@ void run(Context& context, const HubDownloadArgs& args) {
     }
   }
   if (!stored.empty()) {
-    const auto client = from->hub->connect(Hub::Access::kRead, context.signals().token());
+    const auto client = from->hub->connect(Hub::Access::kRead, context.stop());
     if (!client) return context.fail(client.error());
     ProgressPrinter progress(context.out(), context.options(), "downloading");
     DownloadSession session(*client, {.session = context.session_options(&progress), .gate = {}});
@@ -207,10 +207,10 @@ void run(Context& context, const HubCatArgs& args) {
   const auto file = one_file(context, *from, args.path);
   if (!file) return context.fail(file.error());
   if (file->file) {
-    const auto client = from->hub->connect(Hub::Access::kRead, context.signals().token());
+    const auto client = from->hub->connect(Hub::Access::kRead, context.stop());
     if (!client) return context.fail(client.error());
-    write_content(context, [&](const ContentSink& sink, SessionOptions session) {
-      return stream_file(*client, *file->file, args.range, sink, std::move(session));
+    write_content(context, [&](const ContentSink& sink, const SessionOptions& session) {
+      return stream_file(*client, *file->file, args.range, sink, session);
     });
   } else {
     write_content(context, [&](const ContentSink& sink, const SessionOptions& session) {

@@ -64,7 +64,7 @@ std::vector<std::string> names_of(const std::vector<const HubSource*>& sources) 
 UploadedFiles store_files(Context& context, const Hub& hub, const std::vector<const HubSource*>& large,
                           Sha256Policy sha256) {
   if (large.empty()) return {};
-  const auto client = hub.connect(Hub::Access::kWrite, context.signals().token());
+  const auto client = hub.connect(Hub::Access::kWrite, context.stop());
   if (!client) {
     context.fail(client.error());
     return {};
@@ -102,7 +102,7 @@ class Committer {
 
   Status flush() {
     if (additions_.empty()) return {};
-    XET_TRY(auto commit, hub_.commit(additions_, message_, context_.signals().token()));
+    XET_TRY(auto commit, hub_.commit(additions_, message_, context_.stop()));
     commits_.push_back(std::move(commit));
     additions_.clear();
     regular_bytes_ = 0;
@@ -168,7 +168,7 @@ void run(Context& context, const HubUploadArgs& args) {
   if (!args.sha256 && !is_bucket)
     return context.fail(
         {ErrorCode::kInvalidArgument, "--no-sha256 is for buckets: commits name files by it"});
-  const auto& stop = context.signals().token();
+  const auto stop = context.stop();
   auto sources = collect_hub_sources(context, args.paths, args.recursive, args.to);
   // A commit is all that was asked for, or nothing.
   if (context.has_failed() || sources.empty()) return;
@@ -203,9 +203,9 @@ void run(Context& context, const HubPlanArgs& args) {
   if (context.has_failed()) return;
   if (const auto asked = ask_treatment(context, **hub, sources); !asked) return context.fail(asked.error());
   // Only who may upload is told which chunks are there.
-  auto client = (*hub)->connect(Hub::Access::kWrite, context.signals().token());
+  auto client = (*hub)->connect(Hub::Access::kWrite, context.stop());
   if (!client && client.error().code == ErrorCode::kUnauthorized)
-    client = (*hub)->connect(Hub::Access::kRead, context.signals().token());
+    client = (*hub)->connect(Hub::Access::kRead, context.stop());
   if (!client) return context.fail(client.error());
   const auto planned = upload_files(context, *client, names_of(of_kind(sources, false)), /*dry_run=*/true,
                                     Sha256Policy::kSkip);

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 
 #include "apps/xet/exit_code.h"
 #include "apps/xet/names.h"
@@ -43,12 +45,35 @@ bool has_nothing(const std::filesystem::path& directory) {
 }  // namespace
 
 Context::Context(const CommonOptions& options, Output& out, SignalWatcher& signals)
-    : options_(options), out_(out), signals_(signals) {}
+    : options_(options),
+      out_(out),
+      signals_(signals),
+      on_signal_(signals.token(), [this] { stop_.request_stop(); }) {
+  if (options.timeout) watch_time(*options.timeout);
+}
+
+void Context::watch_time(std::chrono::milliseconds limit) {
+  timer_ = std::jthread([this, until = start_ + limit](const std::stop_token& end) {
+    std::mutex mutex;
+    std::condition_variable_any never;
+    std::unique_lock lock(mutex);
+    never.wait_until(lock, end, until, [] { return false; });
+    if (end.stop_requested()) return;
+    time_is_over_ = true;
+    stop_.request_stop();
+  });
+}
 
 void Context::fail(const Error& error, std::optional<std::string_view> path) {
   if (error.code == ErrorCode::kCancelled) {
     // A stop of our own making (nobody reads the output) has its cause reported by finish().
     if (out_.write_error() != 0) return;
+    if (time_is_over_ && !signals_.token().stop_requested()) {
+      exit_code_ = worse_exit_code(exit_code_, exit_code_of(ErrorCode::kDeadline));
+      if (!std::exchange(cancel_shown_, true))
+        out_.error({ErrorCode::kDeadline, "the time given with --timeout is over"});
+      return;
+    }
     exit_code_ = worse_exit_code(exit_code_, exit_code_of(error.code));
     if (std::exchange(cancel_shown_, true)) return;
     // Which call noticed it first says nothing to whoever pressed Ctrl-C.
@@ -81,7 +106,7 @@ Result<std::shared_ptr<Client>> Context::open_store(StoreUse use) const {
   }
   if (is_hub_endpoint(options_.endpoint)) {
     XET_TRY(const auto hub, open_hub());
-    return hub->connect(use == StoreUse::kWrite ? Hub::Access::kWrite : Hub::Access::kRead, signals_.token());
+    return hub->connect(use == StoreUse::kWrite ? Hub::Access::kWrite : Hub::Access::kRead, stop());
   }
   const auto directory = local_store();
   if (directory && use != StoreUse::kWrite) {

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string_view>
+#include <thread>
 
 #include "apps/xet/options.h"
 #include "apps/xet/output.h"
@@ -52,16 +56,24 @@ class Context {
   /// The directory of the local store that the endpoint names, whether it exists or not.
   std::optional<std::filesystem::path> local_store() const;
   SessionOptions session_options(ProgressPrinter* progress) const;
+  /// Fires at a signal, and when the time of --timeout is over: for calls that know no deadline. What they
+  /// fail with then, fail() tells apart.
+  std::stop_token stop() const { return stop_.get_token(); }
   /// Since the program started.
   double seconds() const;
 
  private:
   ClientOptions client_options() const;
+  void watch_time(std::chrono::milliseconds limit);
 
   const CommonOptions& options_;
   Output& out_;
   SignalWatcher& signals_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::stop_source stop_;
+  std::stop_callback<std::function<void()>> on_signal_;
+  std::atomic<bool> time_is_over_{false};
+  std::jthread timer_;  // only with --timeout
   int exit_code_ = 0;
   bool cancel_shown_ = false;
   bool broken_pipe_ = false;

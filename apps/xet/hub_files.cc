@@ -113,7 +113,7 @@ Status ask_treatment(Context& context, const Hub& hub, std::vector<HubSource>& s
     candidates.push_back(*std::move(candidate));
     asked.push_back(&source);
   }
-  XET_TRY(auto treatments, hub.treatment(candidates, context.signals().token()));
+  XET_TRY(auto treatments, hub.treatment(candidates, context.stop()));
   for (size_t i = 0; i < asked.size(); ++i) {
     asked[i]->treatment = std::move(treatments[i]);
     if (asked[i]->treatment.is_ignored)

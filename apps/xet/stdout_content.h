@@ -12,7 +12,7 @@ namespace xet::cli {
 
 using ContentSink = std::function<Status(std::span<const std::byte>)>;
 /// Delivers content to the sink, in order, and returns how much.
-using ContentSource = std::function<Result<uint64_t>(const ContentSink&, SessionOptions)>;
+using ContentSource = std::function<Result<uint64_t>(const ContentSink&, const SessionOptions&)>;
 
 /// Writes content to stdout while it comes, with progress and the summary; events have to go to stderr
 /// already. Failures, also those of stdout, are reported: nullopt. Else the number of bytes.

@@ -9,9 +9,11 @@ import http.client
 import json
 import random
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
+import time
 import unittest
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
@@ -269,6 +271,16 @@ class Repository(HubTest):
         self.env["HF_ENDPOINT"] = "ftp://somewhere"
         run = self.hub("cat", self.where, "f", expect=USAGE)
         self.assert_one_line(run.err, "HF_ENDPOINT")
+
+
+class Timeout(CliTest):
+    def test_a_silent_hub_is_given_up_in_time(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            env = environment(HF_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}", HF_TOKEN="hf_x")
+            began = time.monotonic()
+            run = self.xet("cat", "-e", "hf:models/a/b", "f", "--timeout", "1", env=env, expect=UNAVAILABLE)
+            self.assertLess(time.monotonic() - began, 10)
+            self.assert_one_line(run.err, "--timeout")
 
 
 class WithoutTokens(HubTest):

@@ -12,8 +12,6 @@ namespace {
 
 using ::testing::AnyOf;
 using ::testing::Eq;
-using ::testing::HasSubstr;
-using ::testing::Not;
 
 class Threats : public HubRoutes {
  protected:
