@@ -411,6 +411,30 @@ class BackUp(HubTest):
             self.hub("upload", "models/bob/own", "--create", self.write("f", b"f"))
 
 
+class Damage(HubTest):
+    def test_fsck_misses_what_the_hub_refers_to(self):
+        model = self.write("w.bin", MODEL)
+        self.hub("upload", "models/alice/bert", "--create", model)
+        self.hub("upload", "buckets/alice/things", "--create", model)
+        nothing = {"type": "addFile", "path": "empty", "xetHash": "0" * 64, "mtime": 1}
+        status, body = self.call("POST", "/api/buckets/alice/things/batch", json.dumps(nothing).encode())
+        self.assertEqual(status, 200, body)
+        self.server.stop()
+        database = self.server.data / "meta.sqlite"
+        self.xet("admin", "fsck", "--data", self.server.data)
+        whole = database.read_bytes()
+        for damage, words in (
+            ("DELETE FROM git_objects WHERE kind = 3", "branches and tags are at unknown commits"),
+            ("UPDATE lfs_files SET file_hash = randomblob(32)", "committed files are unknown"),
+            ("UPDATE bucket_entries SET file_hash = randomblob(32)", "files of buckets are unknown"),
+        ):
+            with contextlib.closing(sqlite3.connect(database)) as changed, changed:
+                self.assertGreater(changed.execute(damage).rowcount, 0, damage)
+            run = self.xet("admin", "fsck", "--data", self.server.data, expect=CONTENT)
+            self.assertIn(words.encode(), run.out + run.err)
+            database.write_bytes(whole)
+
+
 class Usage(CliTest):
     def test_wrong_endpoints_and_options(self):
         self.write("f", b"f")
