@@ -10,7 +10,6 @@
 namespace xet::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using ::testing::StartsWith;
 using Json = nlohmann::json;
 
