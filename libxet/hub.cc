@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/try.h"
+#include "cas/token_source.h"
 #include "hash/sha1.h"
 #include "hash/sha256.h"
 #include "libxet/endpoint.h"
@@ -138,10 +139,7 @@ Result<std::shared_ptr<Hub>> Hub::open(HubAddress address, HubOptions options, c
   if (!options.url.starts_with("http://") && !options.url.starts_with("https://"))
     return fail(ErrorCode::kInvalidArgument,
                 fmt::format("the address of the Hub, '{}', is no http(s) URL (HF_ENDPOINT)", options.url));
-  if (const bool is_sound = std::all_of(options.token.begin(), options.token.end(),
-                                        [](char c) { return c > 0x20 && c < 0x7f; });
-      !is_sound)
-    return fail(ErrorCode::kUnauthorized, "the Hub's token has characters that no header may hold");
+  if (!options.token.empty()) XET_TRY_STATUS(cas::check_token_text(options.token));
 
   ClientOptions with_config = client;
   if (!with_config.config) with_config.config = Config::from_environment();

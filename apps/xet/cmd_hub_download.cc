@@ -9,11 +9,10 @@
 #include <utility>
 
 #include "apps/xet/commands.h"
+#include "apps/xet/download_files.h"
 #include "apps/xet/manifest.h"
 #include "apps/xet/names.h"
-#include "apps/xet/progress.h"
 #include "apps/xet/stdout_content.h"
-#include "apps/xet/text.h"
 #include "base/try.h"
 #include "io/file.h"
 #include "xet/download.h"
@@ -123,80 +122,68 @@ uint64_t delivered_bytes(const HubFile& file, std::optional<FileRange> range) {
 }
 
 void note_past_end(Context& context, const HubFile& file, std::optional<FileRange> range) {
-  if (!range || range->begin < file.size_bytes || file.size_bytes == 0) return;
-  context.out().note(
-      fmt::format("note: the range begins behind the end of the file, which has {} bytes", file.size_bytes));
+  if (range && range->begin >= file.size_bytes && file.size_bytes > 0)
+    note_range_past_end(context, file.size_bytes);
 }
 
-/// Reports one that is there.
-void add_done(Context& context, const Wanted& wanted, const HubDownloadArgs& args, Summary& sums) {
-  const uint64_t n = delivered_bytes(wanted.file, args.range);
-  context.out().file({.name = args.output.empty() ? std::string_view(wanted.file.path) : args.output,
-                      .hash = wanted.file.file,
-                      .size_bytes = n,
-                      .sha256 = wanted.file.sha256,
-                      .git_id = wanted.file.file ? std::string_view() : wanted.file.git_id});
-  ++sums.files;
-  sums.logical_bytes += n;
-  note_past_end(context, wanted.file, args.range);
+/// As reported.
+const std::string& name_of(const Wanted& wanted, const HubDownloadArgs& args) {
+  return args.output.empty() ? wanted.file.path : args.output;
+}
+
+/// Fetches those that the Hub hands out itself, reports each, and adds what is done to the sums.
+void download_regular(Context& context, const Snapshot& from, const std::vector<const Wanted*>& wanted,
+                      const HubDownloadArgs& args, Summary& sums) {
+  const auto fetched = fetch_all_regular(context, from, wanted, args.range);
+  for (size_t i = 0; i < wanted.size(); ++i) {
+    const auto& name = name_of(*wanted[i], args);
+    if (!fetched[i]) {
+      context.fail(fetched[i].error(), name);
+      continue;
+    }
+    const auto& file = wanted[i]->file;
+    const uint64_t n = delivered_bytes(file, args.range);
+    context.out().file(
+        {.name = name, .hash = {}, .size_bytes = n, .sha256 = file.sha256, .git_id = file.git_id});
+    ++sums.files;
+    sums.logical_bytes += n;
+    sums.wire_bytes += n;
+    note_past_end(context, file, args.range);
+  }
 }
 
 }  // namespace
 
 void run(Context& context, const HubDownloadArgs& args) {
   if (args.output == "-") return run(context, HubCatArgs{.path = args.paths.front(), .range = args.range});
-  std::error_code ignored;
-  if (!args.output.empty() && fs::is_directory(args.output, ignored))
-    return context.fail({ErrorCode::kInvalidArgument,
-                         fmt::format("{} is a directory: -o wants the name of the file", args.output)});
+  if (const auto checked = check_output_file(args.output); !checked) return context.fail(checked.error());
   const auto from = open_snapshot(context);
   if (!from) return context.fail(from.error());
   const auto wanted = wanted_files(context, *from, args);
   if (!wanted) return context.fail(wanted.error());
 
   std::vector<const Wanted*> regular;
-  std::vector<const Wanted*> stored;
-  for (const auto& each : *wanted) (each.file.file ? stored : regular).push_back(&each);
-  Summary sums;
-  const auto fetched = fetch_all_regular(context, *from, regular, args.range);
-  for (size_t i = 0; i < regular.size(); ++i) {
-    if (fetched[i]) {
-      add_done(context, *regular[i], args, sums);
-      sums.wire_bytes += delivered_bytes(regular[i]->file, args.range);
-    } else {
-      context.fail(fetched[i].error(), regular[i]->file.path);
+  std::vector<NamedDownload> stored;
+  for (const auto& each : *wanted) {
+    if (!each.file.file) {
+      regular.push_back(&each);
+      continue;
     }
+    stored.push_back({name_of(each, args),
+                      {.file = *each.file.file,
+                       .destination = each.destination,
+                       .size_bytes = each.file.size_bytes,
+                       .range = args.range,
+                       .sha256 = each.file.sha256}});
   }
+  Summary sums;
+  download_regular(context, *from, regular, args, sums);
   if (!stored.empty()) {
     const auto client = from->hub->connect(Hub::Access::kRead, context.stop());
     if (!client) return context.fail(client.error());
-    ProgressPrinter progress(context.out(), context.options(), "downloading");
-    DownloadSession session(*client, {.session = context.session_options(&progress), .gate = {}});
-    for (const auto* each : stored) {
-      session.add({.file = *each->file.file,
-                   .destination = each->destination,
-                   .size_bytes = each->file.size_bytes,
-                   .range = args.range,
-                   .sha256 = each->file.sha256});
-    }
-    const auto results = session.wait();
-    progress.finish();
-    for (size_t i = 0; i < results.size(); ++i) {
-      if (results[i]) {
-        add_done(context, *stored[i], args, sums);
-      } else {
-        context.fail(results[i].error(), stored[i]->file.path);
-      }
-    }
-    sums.wire_bytes += progress.last().transfer_bytes;
+    download_files(context, *client, stored, sums);
   }
-  sums.seconds = context.seconds();
-  context.out().summary_event(sums);
-  if (sums.files == 0) return;
-  context.out().note(fmt::format("{} {}, {}; {} received; {}, {}", sums.files,
-                                 sums.files == 1 ? "file" : "files", human_bytes(sums.logical_bytes),
-                                 human_bytes(sums.wire_bytes), human_seconds(sums.seconds),
-                                 human_rate(sums.logical_bytes, sums.seconds)));
+  report_download(context, sums);
 }
 
 void run(Context& context, const HubCatArgs& args) {

@@ -1,8 +1,5 @@
 #include <fmt/format.h>
-#include <sys/stat.h>
 
-#include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <utility>
 
@@ -30,15 +27,6 @@ struct Ready {
   std::optional<Sha256Digest> sha256;  ///< in the store
   std::string git_id;                  ///< in the commit
 };
-
-int64_t modified_ms(const std::string& name) {
-  struct stat st{};
-  if (name == "-" || ::stat(name.c_str(), &st) != 0)
-    return std::chrono::duration_cast<std::chrono::milliseconds>(
-               std::chrono::system_clock::now().time_since_epoch())
-        .count();
-  return int64_t{st.st_mtim.tv_sec} * 1000 + st.st_mtim.tv_nsec / 1'000'000;
-}
 
 bool is_regular(const HubSource& source) {
   return source.treatment.is_regular;
@@ -87,7 +75,7 @@ class Committer {
                 .file = report.hash,
                 .sha256 = report.sha256,
                 .size_bytes = report.size_bytes,
-                .modified_ms = modified_ms(source.name)});
+                .modified_ms = source.modified_ms});
   }
 
   /// One that travels in the commit.
@@ -211,11 +199,7 @@ void run(Context& context, const HubPlanArgs& args) {
                                     Sha256Policy::kSkip);
   if (!planned.committed) return;
   Summary sums = summary_of(planned, context.seconds());
-  for (const auto* each : of_kind(sources, true)) {
-    struct stat st{};
-    if (::stat(each->name.c_str(), &st) == 0)
-      add_regular(sums, static_cast<uint64_t>(st.st_size), /*is_sent=*/false);
-  }
+  for (const auto* each : of_kind(sources, true)) add_regular(sums, each->size_bytes, /*is_sent=*/false);
   print_plan(context.out(), planned.files, sums);
 }
 

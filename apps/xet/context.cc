@@ -151,11 +151,14 @@ double Context::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
 }
 
+void note_range_past_end(Context& context, uint64_t size_bytes) {
+  context.out().note(
+      fmt::format("note: the range begins behind the end of the file, which has {} bytes", size_bytes));
+}
+
 void note_range_past_end(Context& context, const Client& client, const FileHash& file) {
   const auto size = client.file_size(file, context.signals().token());
-  if (!size) return;  // the note is a courtesy
-  context.out().note(
-      fmt::format("note: the range begins behind the end of the file, which has {} bytes", *size));
+  if (size) note_range_past_end(context, *size);  // the note is a courtesy
 }
 
 }  // namespace xet::cli

@@ -80,6 +80,7 @@ class Context {
 };
 
 /// Tells that a range delivered nothing because it lies behind the end of the file, and how long that is.
+void note_range_past_end(Context& context, uint64_t size_bytes);
 void note_range_past_end(Context& context, const Client& client, const FileHash& file);
 
 }  // namespace xet::cli

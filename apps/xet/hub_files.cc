@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
 #include <utility>
 
@@ -60,10 +61,18 @@ void check_paths(Context& context, std::vector<HubSource>& sources) {
   }
 }
 
-Result<HubCandidate> candidate_of(const HubSource& source) {
+int64_t now_ms() {
+  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
+}
+
+/// Also notes size and time of the file.
+Result<HubCandidate> candidate_of(HubSource& source) {
   const auto opened = io::File::open_read(source.name);
   if (!opened) return tl::unexpected(source_error(opened.error()));
   XET_TRY(const auto info, opened->info());
+  source.size_bytes = info.size_bytes;
+  source.modified_ms = info.mtime_ns / 1'000'000;
   HubCandidate out{.path = source.path, .size_bytes = info.size_bytes, .sample = {}};
   out.sample.resize(std::min<uint64_t>(info.size_bytes, HubCandidate::kSampleBytes));
   XET_TRY(const size_t n, opened->read_at(0, out.sample));
@@ -104,7 +113,10 @@ Status ask_treatment(Context& context, const Hub& hub, std::vector<HubSource>& s
   std::vector<HubCandidate> candidates;
   std::vector<HubSource*> asked;
   for (auto& source : sources) {
-    if (source.name == "-") continue;
+    if (source.name == "-") {
+      source.modified_ms = now_ms();
+      continue;
+    }
     auto candidate = candidate_of(source);
     if (!candidate) {
       context.fail(candidate.error(), source.name);

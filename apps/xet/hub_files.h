@@ -14,6 +14,9 @@ namespace xet::cli {
 struct HubSource {
   std::string name;  ///< as reported, and to open; "-" is stdin
   std::string path;  ///< in the repository
+  // Of a file, as ask_treatment() found it; of stdin 0 and the time then.
+  uint64_t size_bytes = 0;
+  int64_t modified_ms = 0;  ///< since 1970
   HubTreatment treatment;
 };
 
