@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bindings/python/docstrings.h"
+
 namespace xet::python {
 
 namespace {
@@ -187,9 +189,9 @@ Sha256Choice to_sha256(nb::handle value) {
 }
 
 void bind_sha256_markers(nb::module_& module) {
-  nb::class_<ComputeSha256>(module, "_ComputeSha256Type", nb::is_final())
+  Documented<ComputeSha256>(module, "_ComputeSha256Type", nb::is_final())
       .def("__repr__", [](const ComputeSha256&) { return "COMPUTE_SHA256"; });
-  nb::class_<SkipSha256>(module, "_SkipSha256Type", nb::is_final()).def("__repr__", [](const SkipSha256&) {
+  Documented<SkipSha256>(module, "_SkipSha256Type", nb::is_final()).def("__repr__", [](const SkipSha256&) {
     return "SKIP_SHA256";
   });
   module.attr("COMPUTE_SHA256") = nb::cast(ComputeSha256());

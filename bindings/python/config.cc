@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bindings/python/args.h"
+#include "bindings/python/docstrings.h"
 #include "bindings/python/errors.h"
 
 namespace xet::python {
@@ -131,14 +132,14 @@ std::string shown(const Config& config) {
 }
 
 void bind_config(nb::module_& module) {
-  nb::class_<ConfigItems>(module, "PyXetConfigIter", nb::is_final())
+  Documented<ConfigItems>(module, "PyXetConfigIter", nb::is_final())
       .def("__iter__", [](const nb::object& self) { return self; })
       .def("__next__", [](ConfigItems& self) {
         if (self.next == Config::fields().size()) throw nb::stop_iteration();
         return item(self.config, Config::fields()[self.next++]);
       });
 
-  nb::class_<Config>(module, "XetConfig", nb::is_final())
+  Documented<Config>(module, "XetConfig", nb::is_final())
       .def("__init__", [](Config* self) { new (self) Config(Config::from_environment()); })
       .def("with_config", with_config, "name_or_dict"_a.none(), "value"_a = nb::none())
       .def(

@@ -7,6 +7,7 @@
 
 #include "bindings/python/args.h"
 #include "bindings/python/blocking.h"
+#include "bindings/python/docstrings.h"
 #include "bindings/python/reports.h"
 #include "bindings/python/session.h"
 
@@ -74,7 +75,7 @@ void abort(const DownloadGroupObject& self) {
 }
 
 void bind_file(nb::module_& module) {
-  nb::class_<FileDownloadObject>(module, "XetFileDownload", nb::is_final())
+  Documented<FileDownloadObject>(module, "XetFileDownload", nb::is_final())
       .def("result", wait_for_result)
       .def("try_result",
            [](const FileDownloadObject& self) -> nb::object {
@@ -115,7 +116,7 @@ const FileInfo& to_file_info(nb::handle value) {
 
 void bind_downloads(nb::module_& module) {
   bind_file(module);
-  nb::class_<DownloadGroupObject>(module, "XetFileDownloadGroup", nb::is_final())
+  Documented<DownloadGroupObject>(module, "XetFileDownloadGroup", nb::is_final())
       .def(
           "start_download_file",
           [](const DownloadGroupObject& self, const nb::object& file_info, const nb::object& dest_path) {

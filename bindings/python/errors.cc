@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "bindings/python/docstrings.h"
+
 namespace xet::python {
 
 namespace {
@@ -70,9 +72,9 @@ PyObject* make_class(const char* name, PyObject* bases, const char* doc) {
 
 void bind_errors(nb::module_& module) {
   authentication_error = make_class("hf_xet.XetAuthenticationError", PyExc_PermissionError,
-                                    "The store refused the credentials, or there were none to be had.");
+                                    docstring_of("XetAuthenticationError"));
   object_not_found_error = make_class("hf_xet.XetObjectNotFoundError", PyExc_FileNotFoundError,
-                                      "The store does not have what was asked for.");
+                                      docstring_of("XetObjectNotFoundError"));
   module.attr("XetAuthenticationError") = nb::borrow(authentication_error);
   module.attr("XetObjectNotFoundError") = nb::borrow(object_not_found_error);
 

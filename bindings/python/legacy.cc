@@ -5,6 +5,7 @@
 #include "bindings/python/args.h"
 #include "bindings/python/blocking.h"
 #include "bindings/python/connect.h"
+#include "bindings/python/docstrings.h"
 #include "bindings/python/legacy_progress.h"
 #include "bindings/python/session.h"
 #include "bindings/python/uploads.h"
@@ -336,7 +337,7 @@ std::string shown(const std::optional<uint64_t>& size) {
 }
 
 void bind_types(nb::module_& module) {
-  nb::class_<DownloadInfo>(module, "PyXetDownloadInfo")
+  Documented<DownloadInfo>(module, "PyXetDownloadInfo")
       .def(
           "__init__",
           [](DownloadInfo* self, const nb::object& destination_path, const nb::object& hash,
@@ -363,7 +364,7 @@ void bind_types(nb::module_& module) {
                            self.size ? fmt::format("Some({})", *self.size) : "None");
       });
 
-  nb::class_<PointerFile, DownloadInfo>(module, "PyPointerFile", nb::is_final())
+  Documented<PointerFile, DownloadInfo>(module, "PyPointerFile", nb::is_final())
       .def(
           "__init__",
           [](PointerFile* self, const nb::object& path, const nb::object& hash, const nb::object& filesize) {
@@ -381,7 +382,7 @@ void bind_types(nb::module_& module) {
            })
       .def("__str__", [](const PointerFile& /*self*/) { return "PyPointerFile"; });
 
-  nb::class_<UploadInfo>(module, "PyXetUploadInfo", nb::is_final())
+  Documented<UploadInfo>(module, "PyXetUploadInfo", nb::is_final())
       .def(
           "__init__",
           [](UploadInfo* self, const nb::object& hash, const nb::object& file_size) {
@@ -411,15 +412,17 @@ void bind_legacy(nb::module_& module) {
   bind_legacy_progress(module);
   module.def("upload_files", upload_files, "file_paths"_a.none(), "endpoint"_a.none(), "token_info"_a.none(),
              "token_refresher"_a.none(), "progress_updater"_a.none(), "_repo_type"_a.none(),
-             "request_headers"_a = nb::none(), "sha256s"_a = nb::none(), "skip_sha256"_a.none() = false);
+             "request_headers"_a = nb::none(), "sha256s"_a = nb::none(), "skip_sha256"_a.none() = false,
+             docstring_of("upload_files"));
   module.def("upload_bytes", upload_bytes, "file_contents"_a.none(), "endpoint"_a.none(),
              "token_info"_a.none(), "token_refresher"_a.none(), "progress_updater"_a.none(),
              "_repo_type"_a.none(), "request_headers"_a = nb::none(), "sha256s"_a = nb::none(),
-             "skip_sha256"_a.none() = false);
+             "skip_sha256"_a.none() = false, docstring_of("upload_bytes"));
   module.def("download_files", download_files, "files"_a.none(), "endpoint"_a.none(), "token_info"_a.none(),
-             "token_refresher"_a.none(), "progress_updater"_a.none(), "request_headers"_a = nb::none());
-  module.def("hash_files", hash_files, "file_paths"_a.none());
-  module.def("force_sigint_shutdown", force_sigint_shutdown);
+             "token_refresher"_a.none(), "progress_updater"_a.none(), "request_headers"_a = nb::none(),
+             docstring_of("download_files"));
+  module.def("hash_files", hash_files, "file_paths"_a.none(), docstring_of("hash_files"));
+  module.def("force_sigint_shutdown", force_sigint_shutdown, docstring_of("force_sigint_shutdown"));
 }
 
 }  // namespace xet::python

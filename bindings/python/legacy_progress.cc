@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "bindings/python/args.h"
+#include "bindings/python/docstrings.h"
 
 namespace xet::python {
 
@@ -85,7 +86,7 @@ void Updater::tell(const Progress& progress, const std::vector<ItemProgress>& it
 }
 
 void bind_legacy_progress(nb::module_& module) {
-  nb::class_<TotalUpdate>(module, "PyTotalProgressUpdate", nb::is_final())
+  Documented<TotalUpdate>(module, "PyTotalProgressUpdate", nb::is_final())
       .def_prop_ro("total_bytes", [](const TotalUpdate& self) { return self.now.total_bytes; })
       .def_prop_ro("total_bytes_increment",
                    [](const TotalUpdate& self) { return self.now.total_bytes - self.before.total_bytes; })
@@ -106,7 +107,7 @@ void bind_legacy_progress(nb::module_& module) {
       .def_prop_ro("total_transfer_bytes_completion_rate",
                    [](const TotalUpdate& self) { return rate(self.now, self.now.new_bytes_per_second); });
 
-  nb::class_<ItemUpdate>(module, "PyItemProgressUpdate", nb::is_final())
+  Documented<ItemUpdate>(module, "PyItemProgressUpdate", nb::is_final())
       .def_prop_ro("item_name", [](const ItemUpdate& self) { return text(self.now.name); })
       .def_prop_ro("total_bytes", [](const ItemUpdate& self) { return self.now.total_bytes; })
       .def_prop_ro("bytes_completed", [](const ItemUpdate& self) { return self.now.done_bytes; })

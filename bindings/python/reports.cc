@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "bindings/python/docstrings.h"
 #include "bindings/python/errors.h"
 
 namespace xet::python {
@@ -45,7 +46,7 @@ nb::dict by_id(const std::vector<Owner>& files, TaskId (*id_of)(const Owner&)) {
 
 void bind_states(nb::module_& module) {
   auto states =
-      nb::class_<StateObject>(module, "XetTaskState", nb::is_final())
+      Documented<StateObject>(module, "XetTaskState", nb::is_final())
           .def("__repr__",
                [](const StateObject& self) { return fmt::format("XetTaskState.{}", name_of(self.state)); })
           .def("__int__", [](const StateObject& self) { return static_cast<int>(self.state); })
@@ -65,7 +66,7 @@ void bind_states(nb::module_& module) {
 }
 
 void bind_progress(nb::module_& module) {
-  nb::class_<UniqueId>(module, "UniqueId", nb::is_final())
+  Documented<UniqueId>(module, "UniqueId", nb::is_final())
       .def("__repr__", [](const UniqueId& self) { return fmt::format("UniqueId({})", self.value); })
       .def("__hash__", [](const UniqueId& self) { return self.value; })
       .def(
@@ -77,12 +78,12 @@ void bind_progress(nb::module_& module) {
           },
           "other"_a.none());
 
-  nb::class_<ItemProgress>(module, "ItemProgressReport", nb::is_final())
+  Documented<ItemProgress>(module, "ItemProgressReport", nb::is_final())
       .def_prop_ro("item_name", [](const ItemProgress& self) { return text(self.name); })
       .def_ro("total_bytes", &ItemProgress::total_bytes)
       .def_ro("bytes_completed", &ItemProgress::done_bytes);
 
-  nb::class_<ShardReport>(module, "ShardUploadProgressReport", nb::is_final())
+  Documented<ShardReport>(module, "ShardUploadProgressReport", nb::is_final())
       .def_prop_ro("total_shard_bytes", [](const ShardReport& self) { return self.shards.total_bytes; })
       .def_prop_ro("total_shard_bytes_upload_completed",
                    [](const ShardReport& self) { return self.shards.sent_bytes; })
@@ -96,7 +97,7 @@ void bind_progress(nb::module_& module) {
       .def_prop_ro("total_shards_synced", [](const ShardReport& self) { return self.shards.synced; })
       .def_prop_ro("total_shards_completed", [](const ShardReport& self) { return self.shards.done; });
 
-  nb::class_<GroupReport>(module, "GroupProgressReport", nb::is_final())
+  Documented<GroupReport>(module, "GroupProgressReport", nb::is_final())
       .def_prop_ro("total_bytes", [](const GroupReport& self) { return self.progress.total_bytes; })
       .def_prop_ro("total_bytes_completed", [](const GroupReport& self) { return self.progress.done_bytes; })
       .def_prop_ro(
@@ -116,7 +117,7 @@ void bind_progress(nb::module_& module) {
 }
 
 void bind_files(nb::module_& module) {
-  nb::class_<FileInfo>(module, "XetFileInfo", nb::is_final())
+  Documented<FileInfo>(module, "XetFileInfo", nb::is_final())
       .def(
           "__init__",
           [](FileInfo* self, const nb::object& hash, const nb::object& file_size) {
@@ -129,7 +130,7 @@ void bind_files(nb::module_& module) {
           [](const FileInfo& self) { return self.size ? nb::object(nb::int_(*self.size)) : nb::none(); })
       .def_prop_ro("sha256", [](const FileInfo& self) { return optional_text(self.sha256); });
 
-  nb::class_<DeduplicationMetrics>(module, "DeduplicationMetrics", nb::is_final())
+  Documented<DeduplicationMetrics>(module, "DeduplicationMetrics", nb::is_final())
       .def_ro("total_bytes", &DeduplicationMetrics::total_bytes)
       .def_ro("deduped_bytes", &DeduplicationMetrics::deduped_bytes)
       .def_ro("new_bytes", &DeduplicationMetrics::new_bytes)
@@ -146,7 +147,7 @@ void bind_files(nb::module_& module) {
 }
 
 void bind_upload_reports(nb::module_& module) {
-  nb::class_<FileMetadata>(module, "XetFileMetadata", nb::is_final())
+  Documented<FileMetadata>(module, "XetFileMetadata", nb::is_final())
       .def("__repr__",
            [](const FileMetadata& self) {
              return fmt::format("XetFileMetadata(task_id={}, name=\"{}\", hash=\"{}\", size={})", self.id,
@@ -157,7 +158,7 @@ void bind_upload_reports(nb::module_& module) {
       .def_prop_ro("dedup_metrics", [](const FileMetadata& self) { return self.report.metrics; })
       .def_prop_ro("tracking_name", [](const FileMetadata& self) { return optional_text(self.name); });
 
-  nb::class_<CommitSummary>(module, "XetCommitReport", nb::is_final())
+  Documented<CommitSummary>(module, "XetCommitReport", nb::is_final())
       .def("__repr__",
            [](const CommitSummary& self) {
              std::vector<std::string> files;
@@ -179,7 +180,7 @@ void bind_upload_reports(nb::module_& module) {
 }
 
 void bind_download_reports(nb::module_& module) {
-  nb::class_<DownloadSummary>(module, "XetDownloadReport", nb::is_final())
+  Documented<DownloadSummary>(module, "XetDownloadReport", nb::is_final())
       .def("__repr__",
            [](const DownloadSummary& self) {
              return fmt::format("XetDownloadReport(task_id={}, hash=\"{}\", path=\"{}\")", self.report.id,
@@ -194,7 +195,7 @@ void bind_download_reports(nb::module_& module) {
       .def_prop_ro("file_info", [](const DownloadSummary& self) { return self.info; })
       .def_prop_ro("progress", [](const DownloadSummary& self) { return self.report.progress; });
 
-  nb::class_<DownloadGroupSummary>(module, "XetDownloadGroupReport", nb::is_final())
+  Documented<DownloadGroupSummary>(module, "XetDownloadGroupReport", nb::is_final())
       .def("__repr__",
            [](const DownloadGroupSummary& self) {
              std::vector<std::string> files;

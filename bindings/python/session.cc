@@ -7,6 +7,7 @@
 
 #include "bindings/python/config.h"
 #include "bindings/python/connect.h"
+#include "bindings/python/docstrings.h"
 #include "bindings/python/downloads.h"
 #include "bindings/python/streams.h"
 #include "bindings/python/uploads.h"
@@ -121,7 +122,7 @@ ConnectOptions to_connect(const ConnectArguments& arguments) {
 }
 
 void bind_session(nb::module_& module) {
-  nb::class_<SessionObject>(module, "XetSession", nb::is_final())
+  Documented<SessionObject>(module, "XetSession", nb::is_final())
       .def(
           "__init__",
           [](SessionObject* self, const nb::object& config) {

@@ -6,6 +6,7 @@
 
 #include "bindings/python/args.h"
 #include "bindings/python/blocking.h"
+#include "bindings/python/docstrings.h"
 #include "bindings/python/downloads.h"
 #include "bindings/python/session.h"
 
@@ -42,7 +43,7 @@ nb::object next(const StreamObject<has_offsets>& self) {
 
 template <bool has_offsets>
 void bind_stream(nb::module_& module, const char* name, const char* item_name) {
-  nb::class_<StreamObject<has_offsets>>(module, name, nb::is_final())
+  Documented<StreamObject<has_offsets>>(module, name, nb::is_final())
       .def("__iter__", [](const nb::object& self) { return self; })
       .def("__next__", next<has_offsets>)
       .def("cancel",
@@ -91,7 +92,7 @@ void abort(const StreamGroupObject& self) {
 void bind_streams(nb::module_& module) {
   bind_stream<false>(module, "XetDownloadStream", "stream");
   bind_stream<true>(module, "XetUnorderedDownloadStream", "unordered_stream");
-  nb::class_<StreamGroupObject>(module, "XetDownloadStreamGroup", nb::is_final())
+  Documented<StreamGroupObject>(module, "XetDownloadStreamGroup", nb::is_final())
       .def("download_stream", make_stream<false>, "file_info"_a.none(), "start"_a = nb::none(),
            "end"_a = nb::none())
       .def("download_unordered_stream", make_stream<true>, "file_info"_a.none(), "start"_a = nb::none(),

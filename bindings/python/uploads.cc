@@ -7,6 +7,7 @@
 
 #include "bindings/python/args.h"
 #include "bindings/python/blocking.h"
+#include "bindings/python/docstrings.h"
 #include "bindings/python/reports.h"
 #include "bindings/python/session.h"
 
@@ -99,7 +100,7 @@ void abort(const UploadCommitObject& self) {
 }
 
 void bind_commit(nb::module_& module) {
-  nb::class_<UploadCommitObject>(module, "XetUploadCommit", nb::is_final())
+  Documented<UploadCommitObject>(module, "XetUploadCommit", nb::is_final())
       .def(
           "start_upload_file",
           [](const UploadCommitObject& self, const nb::object& path, const nb::object& sha256) {
@@ -189,7 +190,7 @@ void bind_stream(nb::module_& module) {
     const ReleasedGil released;
     stream.abort();
   };
-  nb::class_<StreamUploadObject>(module, "XetStreamUpload", nb::is_final())
+  Documented<StreamUploadObject>(module, "XetStreamUpload", nb::is_final())
       .def(
           "write",
           [](const StreamUploadObject& self, const nb::object& data) {
@@ -241,7 +242,7 @@ CommitReport finish(const Held<UploadCommit>& self) {
 }
 
 void bind_uploads(nb::module_& module) {
-  nb::class_<FileUploadObject>(module, "XetFileUpload", nb::is_final())
+  Documented<FileUploadObject>(module, "XetFileUpload", nb::is_final())
       .def("result", wait_for_result<FileUpload>)
       .def("try_result", look_at_result<FileUpload>)
       .def("progress", [](const FileUploadObject& self) { return self.look().progress(); })

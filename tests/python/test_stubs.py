@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import copy
 import json
+from operator import attrgetter
 
+import hf_xet
 import pytest
+from differences import OURS
 from support import ROOT
 from surface import RECORD, SPECIAL
 
@@ -149,3 +152,19 @@ def test_a_function_has_a_text(name):
 def test_every_file_of_the_package_is_known():
     """A stub of another name would be looked at by nobody."""
     assert {path.name for path in STUBS.glob("*.pyi")} == {"__init__.pyi", "hf_xet.pyi"}
+
+
+def _texts(body: list[ast.stmt], prefix: str = "") -> dict[str, str]:
+    out = {}
+    for node in body:
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)) and (text := ast.get_docstring(node)):
+            out[prefix + node.name] = text
+        if isinstance(node, ast.ClassDef):
+            out |= _texts(node.body, f"{prefix}{node.name}.")
+    return out
+
+
+@pytest.mark.skipif(not OURS, reason="the genuine module has texts of its own")
+@pytest.mark.parametrize(("name", "text"), _texts(TREE.body).items())
+def test_help_says_what_the_stubs_say(name, text):
+    assert attrgetter(name)(hf_xet).__doc__.endswith(text)
