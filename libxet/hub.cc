@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "base/try.h"
 #include "cas/token_source.h"
 #include "hash/sha1.h"
@@ -40,12 +41,6 @@ hash::Sha1 begin_blob(uint64_t size_bytes) {
   return out;
 }
 
-std::string hex_of(const std::array<std::byte, 20>& digest) {
-  std::string out;
-  for (const std::byte each : digest) out += fmt::format("{:02x}", std::to_integer<unsigned>(each));
-  return out;
-}
-
 /// Of a whole file, as far as the listing says what it has to be.
 class ContentCheck {
  public:
@@ -61,7 +56,7 @@ class ContentCheck {
 
   Status finish() {
     if (file_.sha256 ? sha256_.finish() == *file_.sha256
-                     : file_.git_id.empty() || hex_of(blob_.finish()) == file_.git_id)
+                     : file_.git_id.empty() || to_hex(blob_.finish()) == file_.git_id)
       return {};
     return fail(ErrorCode::kCorruption, "the content from the Hub is not what its listing says it is");
   }
@@ -77,7 +72,7 @@ class ContentCheck {
 std::string git_blob_id(std::span<const std::byte> content) {
   auto blob = begin_blob(content.size());
   blob.update(content);
-  return hex_of(blob.finish());
+  return to_hex(blob.finish());
 }
 
 class Hub::Impl {

@@ -7,9 +7,9 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <random>
 
 #include "base/bytes.h"
+#include "base/random.h"
 #include "cas/call.h"
 #include "net/url.h"
 #include "session/wait.h"
@@ -17,11 +17,6 @@
 namespace xet {
 
 namespace {
-
-double uniform() {
-  thread_local std::minstd_rand source{std::random_device{}()};
-  return std::uniform_real_distribution<double>(0, 1)(source);
-}
 
 /// False when `stop` fired meanwhile.
 bool sleep_for(std::chrono::milliseconds duration, const std::stop_token& stop) {
@@ -113,7 +108,7 @@ Result<net::Response> HubHttp::call(HubRequest request, const std::stop_token& s
     }
     std::optional<std::chrono::milliseconds> asked;
     if (outcome) asked = net::retry_after(outcome->head.headers, std::chrono::system_clock::now());
-    const auto pause = options_.retry.sleep(nth, uniform(), asked);
+    const auto pause = options_.retry.sleep(nth, random_fraction(), asked);
     if (options_.on_trouble) {
       options_.on_trouble(fmt::format("{}; trying again in {:.1f} s ({} of {})", error.message,
                                       std::chrono::duration<double>(pause).count(), nth,

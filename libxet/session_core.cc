@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <functional>
-#include <random>
 #include <utility>
 
+#include "base/clock.h"
+#include "base/random.h"
 #include "base/try.h"
 #include "cas/session_id.h"
 #include "libxet/endpoint.h"
@@ -17,9 +18,7 @@ namespace {
 constexpr size_t kMostMemory = size_t{256} << 20;
 
 std::string new_session_id() {
-  std::random_device device;
-  return cas::make_session_id(std::chrono::system_clock::now(),
-                              [&device] { return static_cast<double>(device()) / 4294967296.0; });
+  return cas::make_session_id(system_clock().wall_now(), random_fraction);
 }
 
 /// A connect() under way: the end of the session ends it, and so does the caller.

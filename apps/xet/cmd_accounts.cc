@@ -1,10 +1,9 @@
 #include <fmt/format.h>
 
-#include <chrono>
-
 #include "apps/xet/commands.h"
 #include "apps/xet/json_line.h"
 #include "apps/xet/text.h"
+#include "base/clock.h"
 #include "server/core/embedded_store.h"
 #include "server/hub/accounts.h"
 
@@ -26,11 +25,6 @@ std::string_view to_string(TokenRole role) {
   return "";
 }
 
-int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(system_clock().wall_now().time_since_epoch())
-      .count();
-}
-
 /// What the Hub refuses is a mistake in the command.
 Error error_of(const hub::Refusal& refusal) {
   if (refusal.reason == hub::Reason::kStore) return refusal.store;
@@ -48,7 +42,7 @@ std::string joined(const std::vector<std::string>& words) {
 
 std::string_view state_of(const store::TokenRow& row) {
   if (row.revoked) return "revoked";
-  return row.expires && *row.expires <= now_ms() ? "expired" : "valid";
+  return row.expires && *row.expires <= unix_milliseconds(system_clock().wall_now()) ? "expired" : "valid";
 }
 
 }  // namespace
@@ -79,7 +73,8 @@ void run(Context& context, const CreateTokenArgs& args) {
   if (!store) return context.fail(store.error());
   hub::NewToken wanted{
       .user = args.user, .role = args.role, .name_spaces = args.name_spaces, .label = {}, .expires = {}};
-  if (args.lifetime) wanted.expires = now_ms() + args.lifetime->count() * 1000;
+  if (args.lifetime)
+    wanted.expires = unix_milliseconds(system_clock().wall_now()) + args.lifetime->count() * 1000;
   const auto token = hub::Accounts(*store->hub, system_clock()).create_token(wanted);
   if (!token) return context.fail(error_of(token.error()));
   context.out().line(*token);

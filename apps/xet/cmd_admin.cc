@@ -1,12 +1,11 @@
 #include <fmt/format.h>
 
-#include <chrono>
-#include <random>
-
 #include "apps/xet/commands.h"
 #include "apps/xet/json_line.h"
 #include "apps/xet/names.h"
 #include "apps/xet/text.h"
+#include "base/clock.h"
+#include "base/random.h"
 #include "server/core/embedded_store.h"
 #include "server/core/tokens.h"
 
@@ -18,18 +17,6 @@ Result<core::EmbeddedStore> open_existing(const std::string& directory) {
   return core::open_embedded_store(directory, {.create = false});
 }
 
-uint64_t unix_seconds() {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(system_clock().wall_now().time_since_epoch()).count());
-}
-
-std::string random_id() {
-  std::random_device source;
-  std::string out;
-  for (int i = 0; i < 4; ++i) out += fmt::format("{:08x}", source());
-  return out;
-}
-
 Result<std::string> make_token(const AdminTokenArgs& args) {
   // A token is often made before the server has run for the first time: the store may be new.
   XET_TRY(const auto store, core::open_embedded_store(args.data));
@@ -39,9 +26,10 @@ Result<std::string> make_token(const AdminTokenArgs& args) {
     claims.repository_name = args.repository;
   }
   claims.scope = args.may_write ? core::Scope::kWrite : core::Scope::kRead;
-  claims.expires_at_s = unix_seconds() + static_cast<uint64_t>(args.lifetime.count());
+  claims.expires_at_s =
+      unix_seconds(system_clock().wall_now()) + static_cast<uint64_t>(args.lifetime.count());
   claims.principal = "admin";
-  claims.id = random_id();
+  claims.id = random_hex(16);
   XET_TRY(const auto authority, core::TokenAuthority::open(store.service->meta(), system_clock()));
   return authority->issue(claims);
 }

@@ -4,13 +4,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <chrono>
 #include <map>
 #include <utility>
 
 #include "apps/xet/manifest.h"
 #include "apps/xet/names.h"
 #include "apps/xet/upload_files.h"
+#include "base/clock.h"
 #include "base/text.h"
 #include "base/try.h"
 #include "io/file.h"
@@ -61,11 +61,6 @@ void check_paths(Context& context, std::vector<HubSource>& sources) {
   }
 }
 
-int64_t now_ms() {
-  const auto since_epoch = std::chrono::system_clock::now().time_since_epoch();
-  return std::chrono::duration_cast<std::chrono::milliseconds>(since_epoch).count();
-}
-
 /// Also notes size and time of the file.
 Result<HubCandidate> candidate_of(HubSource& source) {
   const auto opened = io::File::open_read(source.name);
@@ -111,26 +106,29 @@ std::vector<HubSource> collect_hub_sources(Context& context, const std::vector<s
 
 Status ask_treatment(Context& context, const Hub& hub, std::vector<HubSource>& sources) {
   std::vector<HubCandidate> candidates;
-  std::vector<HubSource*> asked;
+  std::vector<HubSource> readable;
   for (auto& source : sources) {
     if (source.name == "-") {
-      source.modified_ms = now_ms();
-      continue;
+      source.modified_ms = unix_milliseconds(system_clock().wall_now());
+    } else {
+      auto candidate = candidate_of(source);
+      if (!candidate) {
+        context.fail(candidate.error(), source.name);
+        continue;
+      }
+      candidates.push_back(*std::move(candidate));
     }
-    auto candidate = candidate_of(source);
-    if (!candidate) {
-      context.fail(candidate.error(), source.name);
-      continue;
-    }
-    candidates.push_back(*std::move(candidate));
-    asked.push_back(&source);
+    readable.push_back(std::move(source));
   }
+  sources = std::move(readable);
   XET_TRY(auto treatments, hub.treatment(candidates, context.stop()));
-  for (size_t i = 0; i < asked.size(); ++i) {
-    asked[i]->treatment = std::move(treatments[i]);
-    if (asked[i]->treatment.is_ignored)
+  auto next = treatments.begin();
+  for (auto& source : sources) {
+    if (source.name == "-") continue;
+    source.treatment = std::move(*next++);
+    if (source.treatment.is_ignored)
       context.out().note(
-          fmt::format("note: {} is left out, because the repository ignores it", one_line(asked[i]->name)));
+          fmt::format("note: {} is left out, because the repository ignores it", one_line(source.name)));
   }
   std::erase_if(sources, [](const HubSource& source) { return source.treatment.is_ignored; });
   return {};

@@ -28,7 +28,8 @@ std::vector<HubSource> collect_hub_sources(Context& context, const std::vector<s
                                            bool recursive, const std::string& to);
 
 /// Asks the Hub how each is to be uploaded. Reads the first bytes of each file, not of stdin, which goes into
-/// the store without asking. What the repository ignores is told, and taken out.
+/// the store without asking. What cannot be read is reported, what the repository ignores is told, and both
+/// are taken out.
 Status ask_treatment(Context& context, const Hub& hub, std::vector<HubSource>& sources);
 
 }  // namespace xet::cli

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <unordered_set>
 #include <utility>
 
+#include "base/clock.h"
 #include "server/core/manifest.h"
 #include "server/core/open_xorb.h"
 #include "server/core/repository_name.h"
@@ -135,9 +135,7 @@ Result<PutShardOutcome> CasService::put_shard(const Principal& who, ByteSpan sha
 }
 
 Result<std::optional<ByteVector>> CasService::query_dedup(const Principal& who, const ChunkHash& chunk) {
-  const auto since_epoch = options_.clock->wall_now().time_since_epoch();
-  const auto now_s =
-      static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count());
+  const uint64_t now_s = unix_seconds(options_.clock->wall_now());
   std::optional<HmacKey> key;
   if (!who.reads_every_file) {
     XET_TRY(key, dedup_keys_.key(*meta_, who.repository, now_s));

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 namespace xet::core {
@@ -14,14 +13,6 @@ using store::RepositoryType;
 
 constexpr size_t kMaxPart = 96;
 constexpr std::string_view kLocal = "local";
-
-std::optional<RepositoryType> type_of(std::string_view text) {
-  if (text == "model") return RepositoryType::kModel;
-  if (text == "dataset") return RepositoryType::kDataset;
-  if (text == "space") return RepositoryType::kSpace;
-  if (text == "bucket") return RepositoryType::kBucket;
-  return std::nullopt;
-}
 
 bool is_allowed(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
@@ -39,6 +30,30 @@ std::string shown(std::string_view name) {
 
 }  // namespace
 
+std::string_view type_word(RepositoryType type) {
+  switch (type) {
+    case RepositoryType::kModel:
+      return "model";
+    case RepositoryType::kDataset:
+      return "dataset";
+    case RepositoryType::kSpace:
+      return "space";
+    case RepositoryType::kBucket:
+      return "bucket";
+    case RepositoryType::kLocal:
+      break;
+  }
+  return kLocal;
+}
+
+std::optional<RepositoryType> type_of_word(std::string_view word) {
+  for (const auto type :
+       {RepositoryType::kModel, RepositoryType::kDataset, RepositoryType::kSpace, RepositoryType::kBucket}) {
+    if (type_word(type) == word) return type;
+  }
+  return std::nullopt;
+}
+
 bool is_name_part(std::string_view part) {
   const auto at_edge = [](char c) { return c == '-' || c == '.'; };
   return !part.empty() && part.size() <= kMaxPart && std::all_of(part.begin(), part.end(), is_allowed) &&
@@ -54,7 +69,7 @@ Result<store::RepositoryName> parse_repository_name(std::string_view name) {
   const size_t first = name.find('/');
   const size_t second = first == std::string_view::npos ? first : name.find('/', first + 1);
   if (second == std::string_view::npos) return refused("TYPE/NAMESPACE/NAME is wanted, as in model/me/mine");
-  const auto type = type_of(name.substr(0, first));
+  const auto type = type_of_word(name.substr(0, first));
   if (!type) return refused("its type must be model, dataset, space or bucket");
   store::RepositoryName out{*type, name.substr(first + 1, second - first - 1), name.substr(second + 1)};
   if (!is_name_part(out.name_space) || !is_name_part(out.name) || out.name.ends_with(".git")) {

@@ -1,11 +1,17 @@
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "server/store/meta_store.h"
 #include "xet/result.h"
 
 namespace xet::core {
+
+/// "model", "dataset", "space", "bucket"; "local" for the repository that every store has.
+std::string_view type_word(store::RepositoryType type);
+/// The reverse, of the first four.
+std::optional<store::RepositoryType> type_of_word(std::string_view word);
 
 /// Whether this can be a namespace or a repository's name: 1 to 96 of letters, digits, '-', '_', '.',
 /// beginning and ending with neither '-' nor '.', without "--" and "..".

@@ -9,13 +9,13 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <chrono>
 #include <iterator>
 #include <optional>
 #include <utility>
 
 #include "base/base64.h"
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/try.h"
 #include "server/core/openssl_ptr.h"
 #include "server/core/secret.h"
@@ -195,11 +195,7 @@ struct UrlSigner::State {
     const auto fields = all.subspan(kFront, n_fields);
     return ByteVector(fields.begin(), fields.end());
   }
-  bool is_past(uint64_t expires_at_s) const {
-    const auto now = clock.wall_now().time_since_epoch();
-    return expires_at_s <=
-           static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-  }
+  bool is_past(uint64_t expires_at_s) const { return expires_at_s <= unix_seconds(clock.wall_now()); }
 };
 
 UrlSigner::UrlSigner(std::unique_ptr<State> state) : state_(std::move(state)) {}

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <list>
 #include <nlohmann/json.hpp>
 #include <unordered_map>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "base/base64.h"
+#include "base/clock.h"
 #include "base/sync.h"
 #include "base/try.h"
 #include "server/core/openssl_ptr.h"
@@ -151,10 +151,7 @@ struct TokenAuthority::State {
   std::vector<TokenKey> keys;  // the one to sign with last
   Sync<Remembered> remembered;
 
-  uint64_t now_s() const {
-    const auto now = clock.wall_now().time_since_epoch();
-    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(now).count());
-  }
+  uint64_t now_s() const { return unix_seconds(clock.wall_now()); }
   Result<CasClaims> verify(std::string_view token) const;
   void remember(const Sha256Digest& token, const CasClaims& claims);
 };

@@ -5,6 +5,8 @@
 #include <array>
 #include <ctime>
 
+#include "base/clock.h"
+
 namespace xet::http {
 
 namespace {
@@ -112,6 +114,8 @@ std::string_view reason_phrase(int status) {
       return "Method Not Allowed";
     case 408:
       return "Request Timeout";
+    case 409:
+      return "Conflict";
     case 412:
       return "Precondition Failed";
     case 413:
@@ -128,6 +132,8 @@ std::string_view reason_phrase(int status) {
       return "Request Header Fields Too Large";
     case 500:
       return "Internal Server Error";
+    case 501:
+      return "Not Implemented";
     case 503:
       return "Service Unavailable";
     case 505:
@@ -166,8 +172,7 @@ std::string http_date(std::chrono::system_clock::time_point time) {
 
 std::string log_time(std::chrono::system_clock::time_point time) {
   const std::tm t = utc(time);
-  const auto millis =
-      std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count() % 1000;
+  const auto millis = unix_milliseconds(time) % 1000;
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
                      t.tm_hour, t.tm_min, t.tm_sec, millis);
 }

@@ -34,6 +34,7 @@ struct App {
         limits(resolved_limits),
         slots(limits.body_slots),
         shard_memory(limits.shard_memory_bytes),
+        body_memory(limits.body_memory_bytes),
         work(std::make_unique<exec::ThreadPool>(work_threads)),
         sync(std::make_unique<exec::ThreadPool>(sync_threads)) {}
 
@@ -54,6 +55,7 @@ struct App {
   Metrics metrics;
   Permits slots;                      ///< bodies under way
   Permits shard_memory;               ///< bytes of shards and commits in memory
+  Permits body_memory;                ///< bytes of other bodies in memory
   Standing standing;                  ///< of tokens of the CAS that the Hub gave
   std::atomic<bool> draining{false};  ///< only ever becomes true; nothing is ordered by it
   std::stop_source cut_off;           ///< fires when patience with running requests has ended

@@ -40,6 +40,8 @@ Answer no_such_route(const RouteMatch& match) {
       out.headers.emplace_back("Allow", match.allow);
       return out;
     }
+    case RouteMatch::Kind::kNoNamespace:
+      return hub_error(404, "RepoNotFound", "Repository not found: its name has no namespace");
     default:
       return text_answer(404, "there is nothing under this path");
   }
@@ -203,7 +205,7 @@ Task<> Connection::serve_request(Exchange& exchange) {
     co_await route.streamer(exchange);
     co_return;
   }
-  if (route.hub && route.takes_memory && !co_await is_admitted(exchange)) co_return;
+  if (route.hub && route.max_body && !co_await is_admitted(exchange)) co_return;
   if (route.max_body && !co_await read_whole_body(exchange)) co_return;
   Answer answer;
   if (route.runs_on == RunsOn::kLoop) {

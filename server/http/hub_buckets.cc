@@ -101,6 +101,7 @@ Outcome<Answer> hub_create_bucket(HubCall& call) {
 }
 
 Outcome<Answer> hub_list_buckets(HubCall& call) {
+  XET_TRY_STATUS(call.hub.check_known_namespace(call.request.values.name_space));
   XET_TRY(const auto page,
           call.hub.list(call.who, RepositoryType::kBucket, call.request.values.name_space,
                         query_value(call.request, "search"), query_value(call.request, "cursor"), kPage));
@@ -128,7 +129,7 @@ Outcome<Answer> hub_delete_bucket(HubCall& call) {
 
 Outcome<Answer> hub_bucket_tree(HubCall& call) {
   XET_TRY(const auto page, call.hub.list_bucket(call.repository, call.request.values.path,
-                                                {.recursive = query_flag(call.request, "recursive"),
+                                                {.recursive = query_flag(call.request, "recursive", true),
                                                  .with_last_commit = false,
                                                  .after = query_value(call.request, "cursor"),
                                                  .limit = kPage}));

@@ -9,6 +9,7 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "base/try.h"
+#include "server/core/repository_name.h"
 #include "server/http/route.h"
 #include "server/http/target.h"
 
@@ -83,6 +84,8 @@ int status_of(Reason reason) {
       return 412;
     case Reason::kTooLarge:
       return 413;
+    case Reason::kBadPath:
+      return 422;
     case Reason::kNotHere:
       return 501;
     case Reason::kStore:
@@ -154,43 +157,20 @@ std::string query_value(const Request& request, std::string_view name) {
   return values && !values->empty() ? std::move(values->front()) : std::string();
 }
 
-bool query_flag(const Request& request, std::string_view name) {
+bool query_flag(const Request& request, std::string_view name, bool otherwise) {
   const auto value = query_value(request, name);
+  if (value.empty()) return otherwise;
   return value == "true" || value == "True" || value == "1";
-}
-
-std::string_view type_word(RepositoryType type) {
-  switch (type) {
-    case RepositoryType::kModel:
-      return "model";
-    case RepositoryType::kDataset:
-      return "dataset";
-    case RepositoryType::kSpace:
-      return "space";
-    case RepositoryType::kBucket:
-      return "bucket";
-    case RepositoryType::kLocal:
-      break;
-  }
-  return "local";
-}
-
-std::optional<RepositoryType> type_of_word(std::string_view word) {
-  for (const auto type :
-       {RepositoryType::kModel, RepositoryType::kDataset, RepositoryType::kSpace, RepositoryType::kBucket}) {
-    if (type_word(type) == word) return type;
-  }
-  return std::nullopt;
 }
 
 std::string page_url(const HubCall& call, const store::HubRepository& repository) {
   const bool is_model = repository.type == RepositoryType::kModel;
-  return fmt::format("{}/{}{}{}", call.request.base_url, is_model ? "" : type_word(repository.type),
+  return fmt::format("{}/{}{}{}", call.request.base_url, is_model ? "" : core::type_word(repository.type),
                      is_model ? "" : "s/", repository.full_name());
 }
 
 std::string api_url(const HubCall& call) {
-  return fmt::format("{}/api/{}s/{}", call.request.base_url, type_word(call.repository.type),
+  return fmt::format("{}/api/{}s/{}", call.request.base_url, core::type_word(call.repository.type),
                      call.repository.full_name());
 }
 

@@ -27,7 +27,7 @@ struct HubCall {
 /// Finds out who is asking, whether he may, and for what; then runs the route's handler. This and the next
 /// one are the only places that decide this for routes of the Hub. Blocks.
 Answer answer_hub(App& app, const Route& route, Request& request);
-/// The same without the handler, before a body is taken that needs much memory: why it is not taken. Blocks.
+/// The same without the handler, before a body is taken: why it is not. Blocks.
 std::optional<Answer> refuse_hub(App& app, const Route& route, Request& request);
 
 // --- What handlers have in common
@@ -40,12 +40,9 @@ Answer refused_answer(App& app, const Request& request, const hub::Refusal& refu
 
 /// The first value of a query parameter; "" when there is none or it cannot be read.
 std::string query_value(const Request& request, std::string_view name);
-/// A query parameter that is "true", or "1".
-bool query_flag(const Request& request, std::string_view name);
+/// Whether a query parameter is "true", or "1"; `otherwise` when there is none.
+bool query_flag(const Request& request, std::string_view name, bool otherwise = false);
 
-/// "model", "dataset", "space", "bucket".
-std::string_view type_word(store::RepositoryType type);
-std::optional<store::RepositoryType> type_of_word(std::string_view word);
 /// "https://…/ns/name", "https://…/datasets/ns/name", "https://…/buckets/ns/name".
 std::string page_url(const HubCall& call, const store::HubRepository& repository);
 /// "https://…/api/models/ns/name".

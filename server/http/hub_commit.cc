@@ -116,12 +116,13 @@ Outcome<Answer> hub_preupload(HubCall& call) {
     if (!bytes) return refuse(Reason::kInvalid, "'sample' is no base64");
     file.sample = as_chars(*bytes);
   }
-  XET_TRY_STATUS(call.hub.preupload(call.repository, revision, files));
+  XET_TRY(const auto ignores, optional_text(body, "gitIgnore"));
+  XET_TRY_STATUS(call.hub.preupload(call.repository, revision, ignores, files));
   Json out = Json::array();
   for (const auto& file : files) {
     out.push_back({{"path", file.path},
                    {"uploadMode", file.as_lfs ? "lfs" : "regular"},
-                   {"shouldIgnore", false},
+                   {"shouldIgnore", file.is_ignored},
                    {"oid", file.known_id.empty() ? Json() : Json(file.known_id)}});
   }
   return json_answer(Json{{"files", std::move(out)}, {"commitOid", revision.commit.hex()}});
@@ -152,18 +153,15 @@ Outcome<Answer> hub_duplicate_lfs(HubCall& call) {
   XET_TRY(const auto type, known_type(type_text));
   XET_TRY(const auto named, repository_member(type, *target, "name"));
   XET_TRY(const auto to, call.hub.find(call.who, named.view(), hub::Right::kWrite));
-  Json failed = Json::array();
+  std::vector<Sha256Digest> wanted;
   for (const auto& each : *listed) {
     if (!each.is_object()) return refuse(Reason::kInvalid, "'files' has something that is no object");
-    XET_TRY(const auto sha256, sha256_member(each, "sha256"));
-    XET_TRY(const auto file, call.hub.lfs_file(call.repository, sha256));
-    bool shared = false;
-    if (file) {
-      XET_TRY(const auto missing, call.hub.share(call.repository, to, std::span(&file->file, 1)));
-      shared = missing.empty();
-    }
-    if (!shared) failed.push_back({{"sha256", sha256.hex()}, {"error", "the source has no such file"}});
+    XET_TRY(wanted.emplace_back(), sha256_member(each, "sha256"));
   }
+  XET_TRY(const auto missing, call.hub.share(call.repository, to, wanted));
+  Json failed = Json::array();
+  for (const auto& sha256 : missing)
+    failed.push_back({{"sha256", sha256.hex()}, {"error", "the source has no such file"}});
   return json_answer(Json{{"success", failed.empty()}, {"failed", std::move(failed)}});
 }
 

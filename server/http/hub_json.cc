@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/try.h"
+#include "server/core/repository_name.h"
 
 namespace xet::http {
 
@@ -112,7 +113,7 @@ Outcome<uint64_t> size_member(const Json& object) {
 }
 
 Outcome<store::RepositoryType> known_type(std::string_view word) {
-  const auto type = type_of_word(word);
+  const auto type = core::type_of_word(word);
   if (!type) return refuse(Reason::kInvalid, "the type is none of model, dataset, space and bucket");
   return *type;
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/try.h"
+#include "server/core/repository_name.h"
 #include "server/http/hub_handlers.h"
 #include "server/http/hub_json.h"
 
@@ -166,7 +167,7 @@ Outcome<Answer> hub_list_own_repositories(HubCall& call) {
       XET_TRY(auto page, call.hub.list(call.who, type, name_space, "", after, kPage));
       for (const auto& repository : page.items) {
         Json one = summary_of(repository);
-        one["type"] = type_word(type);
+        one["type"] = core::type_word(type);
         one["name"] = repository.full_name();
         one["visibility"] = repository.is_private ? "private" : "public";
         one["storage"] = 0;

@@ -28,6 +28,30 @@ Json refs_below(const std::vector<store::Ref>& refs, std::string_view folder) {
   return out;
 }
 
+/// The text in HTML, where nothing of it is markup.
+std::string html_of(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      default:
+        out += c;
+    }
+  }
+  return out;
+}
+
 /// The body, where clients may leave it away.
 Outcome<Json> body_or_nothing(const Request& request) {
   if (request.body.empty()) return Json(Json::object());
@@ -48,13 +72,17 @@ Outcome<Answer> hub_commits(HubCall& call) {
   XET_TRY(const auto revision, call.hub.revision(call.repository, call.request.values.revision));
   XET_TRY(const auto page,
           call.hub.commits(call.repository, revision, query_value(call.request, "cursor"), kCommitsPage));
+  const bool is_formatted = query_value(call.request, "expand[]") == "formatted";
   Json out = Json::array();
   for (const auto& [id, commit] : page.items) {
-    out.push_back({{"id", id.hex()},
-                   {"title", commit.title()},
-                   {"message", commit.description()},
-                   {"date", hub_time(commit.time_s * 1000)},
-                   {"authors", Json::array({Json{{"user", commit.author}}})}});
+    Json one{{"id", id.hex()},
+             {"title", commit.title()},
+             {"message", commit.description()},
+             {"date", hub_time(commit.time_s * 1000)},
+             {"authors", Json::array({Json{{"user", commit.author}}})}};
+    if (is_formatted)
+      one["formatted"] = {{"title", html_of(commit.title())}, {"message", html_of(commit.description())}};
+    out.push_back(std::move(one));
   }
   return page_answer(call, out, page.next);
 }

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/try.h"
+#include "server/core/repository_name.h"
 #include "server/core/tokens.h"
 #include "server/http/hub_handlers.h"
 #include "server/http/hub_json.h"
@@ -22,15 +23,15 @@ Outcome<Answer> token(HubCall& call, core::Scope scope) {
     XET_TRY([[maybe_unused]] const auto known, call.hub.revision(call.repository, revision));
   }
   const uint64_t expires = call.app.expiry_of_urls();
-  XET_TRY(const auto text,
-          call.app.tokens->issue({.repository = call.repository.id,
-                                  .repository_name = fmt::format("{}/{}", type_word(call.repository.type),
-                                                                 call.repository.full_name()),
-                                  .scope = scope,
-                                  .expires_at_s = expires,
-                                  .principal = call.who.user,
-                                  .id = call.request.id,
-                                  .hub_token = call.who.token_id}));
+  XET_TRY(const auto text, call.app.tokens->issue(
+                               {.repository = call.repository.id,
+                                .repository_name = fmt::format("{}/{}", core::type_word(call.repository.type),
+                                                               call.repository.full_name()),
+                                .scope = scope,
+                                .expires_at_s = expires,
+                                .principal = call.who.user,
+                                .id = call.request.id,
+                                .hub_token = call.who.token_id}));
   const auto& url = call.request.base_url;
   Answer out = json_answer(Json{{"accessToken", text}, {"exp", expires}, {"casUrl", url}});
   out.headers.emplace_back("X-Xet-Access-Token", text);

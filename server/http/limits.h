@@ -10,14 +10,16 @@ namespace xet::http {
 /// means "derived from the number of cores" where a comment says so; everything else is taken literally.
 struct ServerLimits {
   // --- Sizes, in bytes
-  size_t header_bytes = 32 * 1024;             ///< request line and header fields together; more: 431
-  uint64_t xorb_body_bytes = 66ULL << 20;      ///< 64 MiB of chunks, their headers, and a footer
-  uint64_t shard_body_bytes = 96ULL << 20;     ///< 64 MiB, and the tables that some clients send behind it
-  uint64_t json_body_bytes = 1 << 20;          ///< grant requests, batches, telemetry
-  uint64_t hub_body_bytes = 4 << 20;           ///< questions and lists of the Hub's routes
-  uint64_t commit_body_bytes = 192ULL << 20;   ///< a commit, whose small files are in it
-  uint64_t lfs_body_bytes = 1ULL << 40;        ///< a file that is uploaded as it is
-  uint64_t shard_memory_bytes = 256ULL << 20;  ///< of all shard bodies that are in memory at the same time
+  size_t header_bytes = 32 * 1024;            ///< request line and header fields together; more: 431
+  uint64_t xorb_body_bytes = 66ULL << 20;     ///< 64 MiB of chunks, their headers, and a footer
+  uint64_t shard_body_bytes = 96ULL << 20;    ///< 64 MiB, and the tables that some clients send behind it
+  uint64_t json_body_bytes = 1 << 20;         ///< grant requests, batches, telemetry
+  uint64_t hub_body_bytes = 4 << 20;          ///< questions and lists of the Hub's routes
+  uint64_t commit_body_bytes = 192ULL << 20;  ///< a commit, whose small files are in it
+  uint64_t lfs_body_bytes = 1ULL << 40;       ///< a file that is uploaded as it is
+  uint64_t shard_memory_bytes = 256ULL
+                                << 20;  ///< of all shards and commits that are in memory at the same time
+  uint64_t body_memory_bytes = 64ULL << 20;  ///< of all other bodies in memory
 
   // --- Counts
   size_t max_connections = 4096;  ///< more wait in the kernel's queue

@@ -90,14 +90,14 @@ constexpr Route kRoutes[] = {
      .access = Access::kWrite,
      .runs_on = RunsOn::kSync,
      .takes_slot = true,
-     .takes_memory = true,
+     .large_body = true,
      .max_body = &ServerLimits::shard_body_bytes,
      .handler = take_shard},
     {.method = "POST",
      .path = "/v2/shards",
      .access = Access::kWrite,
      .takes_slot = true,
-     .takes_memory = true,
+     .large_body = true,
      .max_body = &ServerLimits::shard_body_bytes,
      .streamer = take_shard_with_progress},
     {.method = "HEAD",
@@ -358,7 +358,7 @@ constexpr Route kRoutes[] = {
      .path = "/api/{types}/{ns}/{repo}/commit/{rev}",
      .access = Access::kHubWrite,
      .runs_on = RunsOn::kSync,
-     .takes_memory = true,
+     .large_body = true,
      .max_body = &ServerLimits::commit_body_bytes,
      .hub = hub_commit},
     {.method = "GET",
@@ -556,19 +556,9 @@ bool is_served(const Route& route, bool is_admin_listener) {
   return (route.access == Access::kAdmin) == is_admin_listener;
 }
 
-}  // namespace
-
-std::span<const Route> routes() {
-  return kRoutes;
-}
-
-RouteMatch find_route(std::string_view method, std::string_view path, bool is_admin_listener) {
+RouteMatch match_segments(std::string_view method, std::span<const Segment> segments,
+                          bool is_admin_listener) {
   RouteMatch out;
-  const auto raw = split_path(path);
-  if (!raw) return out;
-  std::vector<Segment> segments;
-  segments.reserve(raw->size());
-  for (const auto segment : *raw) segments.push_back({.raw = segment, .text = decode_segment(segment)});
   for (const auto& route : kRoutes) {
     if (!is_served(route, is_admin_listener)) continue;
     PathValues values;
@@ -587,6 +577,39 @@ RouteMatch find_route(std::string_view method, std::string_view path, bool is_ad
     out.kind = fit == Fit::kYes ? RouteMatch::Kind::kFound : RouteMatch::Kind::kBadValue;
     return out;
   }
+  return out;
+}
+
+/// Whether there is a route to a repository when a namespace is put where one can stand: in
+/// "/NAME/…", "/datasets/NAME/…" and "/api/models/NAME/…".
+bool lacks_namespace(std::string_view method, std::span<const Segment> segments, bool is_admin_listener) {
+  constexpr size_t kLastPlace = 2;
+  const Segment some_namespace{.raw = "x", .text = "x"};
+  for (size_t i = 0; i <= kLastPlace && i < segments.size(); ++i) {
+    std::vector<Segment> longer(segments.begin(), segments.end());
+    longer.insert(longer.begin() + static_cast<std::ptrdiff_t>(i), some_namespace);
+    const auto match = match_segments(method, longer, is_admin_listener);
+    if (match.kind != RouteMatch::Kind::kFound) continue;
+    if (match.route->access == Access::kHubRead || match.route->access == Access::kHubWrite) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+std::span<const Route> routes() {
+  return kRoutes;
+}
+
+RouteMatch find_route(std::string_view method, std::string_view path, bool is_admin_listener) {
+  const auto raw = split_path(path);
+  if (!raw) return {};
+  std::vector<Segment> segments;
+  segments.reserve(raw->size() + 1);
+  for (const auto segment : *raw) segments.push_back({.raw = segment, .text = decode_segment(segment)});
+  auto out = match_segments(method, segments, is_admin_listener);
+  if (out.kind != RouteMatch::Kind::kUnknown && out.kind != RouteMatch::Kind::kWrongMethod) return out;
+  if (lacks_namespace(method, segments, is_admin_listener)) out.kind = RouteMatch::Kind::kNoNamespace;
   return out;
 }
 

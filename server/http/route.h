@@ -57,7 +57,7 @@ struct Route {
   RunsOn runs_on = RunsOn::kLoop;
   store::RepositoryType type = store::RepositoryType::kModel;  ///< of the repository, where no place says it
   bool takes_slot = false;                                     ///< counts as an upload under way
-  bool takes_memory = false;                    ///< its body may be large, and is in memory as a whole
+  bool large_body = false;                      ///< that of a shard or commit, in memory as a whole
   bool takes_long = false;                      ///< a body without a time limit, as long as it moves
   uint64_t ServerLimits::* max_body = nullptr;  ///< none: the request should have no body
   Handler handler = nullptr;                    ///< one of the three is set
@@ -74,6 +74,7 @@ struct RouteMatch {
     kUnknown,      ///< no such path
     kWrongMethod,  ///< `allow` has the right ones
     kBadValue,     ///< the path is known, what stands in it is not possible
+    kNoNamespace,  ///< it would be, if the name of its repository had a namespace in front
   };
   Kind kind = Kind::kUnknown;
   const Route* route = nullptr;

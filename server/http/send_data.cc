@@ -8,6 +8,7 @@
 #include <limits>
 #include <vector>
 
+#include "base/clock.h"
 #include "server/http/byte_ranges.h"
 #include "server/http/exchange.h"
 #include "server/http/multipart.h"
@@ -148,9 +149,7 @@ Task<> send_ranges(Exchange& exchange, const CasService::OpenXorb& xorb, const D
   append_field(head, "Content-Type", single ? kBytes : MultipartLayout::content_type());
   if (single) append_field(head, "Content-Range", content_range(ranges.front(), total));
   append_field(head, "ETag", etag_of(grant));
-  const auto now =
-      std::chrono::duration_cast<std::chrono::seconds>(exchange.app.clock->wall_now().time_since_epoch());
-  const uint64_t now_s = static_cast<uint64_t>(std::max<int64_t>(now.count(), 0));
+  const uint64_t now_s = unix_seconds(exchange.app.clock->wall_now());
   append_field(
       head, "Cache-Control",
       fmt::format("public, immutable, max-age={}", grant.expires_at_s - std::min(now_s, grant.expires_at_s)));

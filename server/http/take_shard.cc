@@ -114,21 +114,23 @@ class LineWriter {
 
 Task<bool> read_whole_body(Exchange& exchange) {
   const auto& head = exchange.request.head;
-  const auto max = exchange.app.limits.*exchange.route->max_body;
+  App& app = exchange.app;
+  const auto max = app.limits.*exchange.route->max_body;
   auto& body = exchange.request.body;
   const uint64_t expected = std::min(head.content_length.value_or(head.chunked ? max : 0), max);
-  if (exchange.route->takes_memory) {
-    const auto until = std::chrono::steady_clock::now() + exchange.app.limits.slot_wait;
-    auto held = co_await exchange.app.shard_memory.take(exchange.stream, expected, until);
-    if (!held) {
-      exchange.app.metrics.slots_refused.fetch_add(1, std::memory_order_relaxed);
-      const Answer busy =
-          busy_answer("too many shards and commits are under way", exchange.app.limits.retry_after);
-      co_await exchange.answer(busy);
-      co_return false;
-    }
-    exchange.memory.emplace(*std::move(held));
+  const bool large = exchange.route->large_body;
+  Permits& memory = large ? app.shard_memory : app.body_memory;
+  auto held = co_await memory.take(exchange.stream, expected,
+                                   std::chrono::steady_clock::now() + app.limits.slot_wait);
+  if (!held) {
+    app.metrics.slots_refused.fetch_add(1, std::memory_order_relaxed);
+    const Answer busy =
+        busy_answer(large ? "too many shards and commits are under way" : "too many requests are under way",
+                    app.limits.retry_after);
+    co_await exchange.answer(busy);
+    co_return false;
   }
+  exchange.memory.emplace(*std::move(held));
   while (!exchange.body.at_end()) {
     const size_t at = body.size();
     // Room is made as bytes come: to announce a length costs nothing.

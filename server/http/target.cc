@@ -80,7 +80,7 @@ Result<std::vector<std::string>> values_of(std::string_view query, std::string_v
     const auto pair = query.substr(0, end);
     query.remove_prefix(std::min(end + 1, query.size()));
     const size_t equals = std::min(pair.find('='), pair.size());
-    if (pair.substr(0, equals) != name) continue;
+    if (decode(pair.substr(0, equals)) != name) continue;
     auto value = decode(equals == pair.size() ? std::string_view() : pair.substr(equals + 1));
     if (!value) return bad("the query has an escape that stands for nothing");
     out.push_back(*std::move(value));

@@ -32,7 +32,8 @@ Result<std::vector<std::string_view>> split_path(std::string_view path);
 /// "." and "..", however they are written, and those that decode to something with a slash.
 std::optional<std::string> decode_segment(std::string_view segment);
 
-/// The decoded values of a query parameter, in order. kInvalidArgument when one cannot be decoded.
+/// The decoded values of a query parameter, by its decoded name, in order. kInvalidArgument when one cannot
+/// be decoded.
 Result<std::vector<std::string>> query_values(std::string_view query, std::string_view name);
 /// The same for a form, in a body or a query: '+' is a space, and text may be beyond ASCII.
 Result<std::vector<std::string>> form_values(std::string_view form, std::string_view name);

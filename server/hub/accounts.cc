@@ -1,14 +1,14 @@
 #include "server/hub/accounts.h"
 
 #include <fmt/format.h>
-#include <sys/random.h>
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 
+#include "base/clock.h"
+#include "base/text.h"
 #include "base/try.h"
 #include "hash/sha256.h"
+#include "server/core/secret.h"
 #include "server/hub/names.h"
 
 namespace xet::hub {
@@ -16,19 +16,8 @@ namespace xet::hub {
 namespace {
 
 // The prefix by which clients and scanners of leaked secrets know a token.
-constexpr std::string_view kPrefix = "hf_";
+const std::string kPrefix = "hf_";
 constexpr size_t kMaxToken = 256;
-
-/// 256 bits from the system, as hex digits.
-Result<std::string> random_token() {
-  std::array<unsigned char, 32> bytes;
-  if (::getrandom(bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size())) {
-    return fail(ErrorCode::kIo, "the system gives no random bytes");
-  }
-  std::string out(kPrefix);
-  for (const unsigned char byte : bytes) out += fmt::format("{:02x}", byte);
-  return out;
-}
 
 Sha256Digest hash_of(std::string_view token) {
   return hash::sha256(as_byte_span(token));
@@ -67,7 +56,8 @@ Outcome<std::string> Accounts::create_token(const NewToken& wanted) {
                       .revoked = {}};
   if (row.name_spaces.empty()) row.name_spaces.push_back(wanted.user);
   for (const auto& name_space : row.name_spaces) XET_TRY_STATUS(check_namespace(name_space));
-  XET_TRY(std::string token, random_token());
+  XET_TRY(const auto secret, core::make_secret());
+  std::string token = kPrefix + to_hex(secret);
   const auto added = store_.add_token(row, hash_of(token));
   if (!added && added.error().code == ErrorCode::kNotFound) {
     return refuse(Reason::kInvalid,
@@ -119,9 +109,7 @@ Identity Accounts::local() {
 }
 
 bool Accounts::is_over(const store::TokenRow& row) const {
-  const auto now =
-      std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall_now().time_since_epoch());
-  return row.revoked || (row.expires && *row.expires <= now.count());
+  return row.revoked || (row.expires && *row.expires <= unix_milliseconds(clock_.wall_now()));
 }
 
 }  // namespace xet::hub

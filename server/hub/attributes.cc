@@ -1,7 +1,5 @@
 #include "server/hub/attributes.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 
 namespace xet::hub {
@@ -9,8 +7,6 @@ namespace xet::hub {
 namespace {
 
 constexpr std::string_view kBlank = " \t\r";
-constexpr std::string_view kAnyFolder = "**/";
-constexpr std::string_view kEverythingBelow = "/**";
 
 std::string_view take_word(std::string_view& line) {
   line.remove_prefix(std::min(line.find_first_not_of(kBlank), line.size()));
@@ -20,33 +16,10 @@ std::string_view take_word(std::string_view& line) {
   return out;
 }
 
-bool glob(const std::string& pattern, std::string_view text) {
-  return ::fnmatch(pattern.c_str(), std::string(text).c_str(), FNM_PATHNAME) == 0;
-}
-
-bool matches(std::string_view pattern, std::string_view path) {
-  if (pattern.starts_with('/')) pattern.remove_prefix(1);
-  if (pattern.ends_with("/**/*")) pattern.remove_suffix(2);
-  if (pattern.ends_with(kEverythingBelow)) {
-    const auto folder = pattern.substr(0, pattern.size() - kEverythingBelow.size() + 1);
-    return path.size() > folder.size() && path.starts_with(folder);
-  }
-  if (pattern.starts_with(kAnyFolder)) {
-    pattern.remove_prefix(kAnyFolder.size());
-    for (;;) {
-      if (glob(std::string(pattern), path)) return true;
-      const size_t slash = path.find('/');
-      if (slash == std::string_view::npos) return false;
-      path.remove_prefix(slash + 1);
-    }
-  }
-  const bool whole_path = pattern.find('/') != std::string_view::npos;
-  return glob(std::string(pattern), whole_path ? path : path.substr(path.rfind('/') + 1));
-}
-
 }  // namespace
 
 Attributes::Attributes(std::string_view text) {
+  text = text.substr(0, kMaxBytes);
   while (!text.empty()) {
     const size_t end = std::min(text.find('\n'), text.size());
     auto line = text.substr(0, end);
@@ -54,9 +27,9 @@ Attributes::Attributes(std::string_view text) {
     const auto pattern = take_word(line);
     if (pattern.empty() || pattern.starts_with('#') || pattern.starts_with('!')) continue;
     for (auto word = take_word(line); !word.empty(); word = take_word(line)) {
-      if (word == "filter=lfs") rules_.push_back({.pattern = std::string(pattern), .lfs = true});
+      if (word == "filter=lfs") rules_.push_back({.pattern = PathPattern(pattern), .lfs = true});
       if (word == "-filter" || word == "!filter" || (word.starts_with("filter=") && word != "filter=lfs")) {
-        rules_.push_back({.pattern = std::string(pattern), .lfs = false});
+        rules_.push_back({.pattern = PathPattern(pattern), .lfs = false});
       }
     }
   }
@@ -64,7 +37,7 @@ Attributes::Attributes(std::string_view text) {
 
 bool Attributes::is_lfs(std::string_view path) const {
   const auto found = std::find_if(rules_.rbegin(), rules_.rend(),
-                                  [&](const Rule& rule) { return matches(rule.pattern, path); });
+                                  [&](const Rule& rule) { return rule.pattern.matches(path); });
   return found != rules_.rend() && found->lfs;
 }
 

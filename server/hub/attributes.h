@@ -1,15 +1,18 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 #include <vector>
 
+#include "server/hub/path_pattern.h"
+
 namespace xet::hub {
 
-/// What a `.gitattributes` says about Git LFS: which paths are kept elsewhere. Knows the patterns that are in
-/// use there (names with '*', '?' and '[…]', "folder/**", "**/name"), and of attributes `filter` alone.
+/// What a `.gitattributes` says about Git LFS: which paths are kept elsewhere. Knows of attributes `filter`
+/// alone. Of a very long one the beginning counts. Thread-safe.
 class Attributes {
  public:
+  static constexpr size_t kMaxBytes = 64 << 10;
+
   explicit Attributes(std::string_view text);
 
   /// The last pattern that matches decides.
@@ -20,7 +23,7 @@ class Attributes {
 
  private:
   struct Rule {
-    std::string pattern;
+    PathPattern pattern;
     bool lfs = false;
   };
   std::vector<Rule> rules_;

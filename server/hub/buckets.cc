@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
 
 #include "base/try.h"
 #include "server/hub/hub.h"
@@ -25,6 +28,24 @@ std::optional<std::string> folder_below(std::string_view prefix, std::string_vie
   const size_t slash = path.find('/', prefix.size());
   if (slash == std::string_view::npos) return std::nullopt;
   return std::string(path.substr(0, slash));
+}
+
+/// Lets the bucket have what is copied into it, as far as the sources have it: those pairs.
+Result<std::set<std::pair<store::RepositoryId, FileHash>>> share_sources(
+    store::HubStore& hub_store, store::RepositoryId bucket, std::span<const BucketOperation> operations) {
+  std::map<store::RepositoryId, std::vector<FileHash>> wanted;
+  for (const auto& operation : operations) {
+    if (operation.kind == BucketOperation::Kind::kCopy && operation.source)
+      wanted[operation.source->id].push_back(operation.file);
+  }
+  std::set<std::pair<store::RepositoryId, FileHash>> out;
+  for (const auto& [source, files] : wanted) {
+    XET_TRY(const auto has, hub_store.share_receipts(source, bucket, files));
+    for (size_t i = 0; i < files.size(); ++i) {
+      if (has[i]) out.emplace(source, files[i]);
+    }
+  }
+  return out;
 }
 
 }  // namespace
@@ -98,6 +119,7 @@ Outcome<std::vector<BucketFailure>> Hub::batch(const HubRepository& bucket,
                                                std::span<const BucketOperation> operations) {
   if (operations.size() > kMaxBatch) return refuse(Reason::kTooLarge, "a batch of more than 1000 lines");
   for (const auto& operation : operations) XET_TRY_STATUS(check_path(operation.path));
+  XET_TRY(const auto copied, share_sources(store_, bucket.id, operations));
   std::vector<BucketFailure> failures;
   std::vector<store::BucketChange> changes;
   const auto fails = [&](const BucketOperation& operation, std::string why) {
@@ -115,20 +137,18 @@ Outcome<std::vector<BucketFailure>> Hub::batch(const HubRepository& bucket,
       }
       continue;
     }
-    std::optional<uint64_t> size;
-    if (operation.file.is_zero()) {
-      size = 0;  // the empty file needs no upload
-    } else if (operation.kind == BucketOperation::Kind::kCopy && !operation.source) {
-      fails(operation, "the source is not there, or not to be read with this token");
-      continue;
-    } else if (operation.kind == BucketOperation::Kind::kCopy && operation.source->id != bucket.id) {
-      XET_TRY(const bool shared, store_.share_receipt(operation.source->id, bucket.id, operation.file));
-      if (!shared) {
+    if (operation.kind == BucketOperation::Kind::kCopy) {
+      if (!operation.source) {
+        fails(operation, "the source is not there, or not to be read with this token");
+        continue;
+      }
+      if (!copied.contains({operation.source->id, operation.file})) {
         fails(operation, "the source has no file of this hash");
         continue;
       }
     }
-    if (!size) {
+    std::optional<uint64_t> size = 0;  // the empty file needs no upload
+    if (!operation.file.is_zero()) {
       XET_TRY(size, store_.receipt(bucket.id, operation.file));
     }
     if (!size) {

@@ -3,14 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <memory>
 #include <utility>
 
 #include "base/try.h"
 #include "server/hub/attributes.h"
 #include "server/hub/hub.h"
+#include "server/hub/ignores.h"
 #include "server/hub/names.h"
+#include "server/hub/tree_reader.h"
 
 namespace xet::hub {
 
@@ -22,9 +23,7 @@ using store::HubRepository;
 /// anew.
 class TreeEditor {
  public:
-  using ReadTree = std::function<Outcome<Tree>(const GitId&)>;
-
-  TreeEditor(ReadTree read, const GitId& root) : read_(std::move(read)) { root_.id = root; }
+  TreeEditor(TreeReader trees, const GitId& root) : trees_(std::move(trees)) { root_.id = root; }
 
   Done put(std::string_view path, const GitId& blob) {
     Folder* folder = &root_;
@@ -93,10 +92,10 @@ class TreeEditor {
     std::map<std::string, Node, std::less<>> names;
   };
 
-  Done load(Folder& folder) const {
+  Done load(Folder& folder) {
     if (std::exchange(folder.loaded, true)) return {};
-    XET_TRY(const auto tree, read_(folder.id));
-    for (const auto& [name, entry] : tree) {
+    XET_TRY(const auto tree, trees_.tree(folder.id));
+    for (const auto& [name, entry] : *tree) {
       auto& node = folder.names[name];
       if (entry.is_folder) {
         node.folder = std::make_unique<Folder>();
@@ -126,7 +125,7 @@ class TreeEditor {
     return id;
   }
 
-  ReadTree read_;
+  TreeReader trees_;
   Folder root_;
 };
 
@@ -163,7 +162,11 @@ Done apply(TreeEditor& tree, std::span<const Operation> operations, const Conten
         XET_TRY_STATUS(tree.put(operation.path, content.blobs[i]));
         break;
       case Operation::Kind::kDeleteFile: {
-        XET_TRY(const bool was_there, tree.remove(operation.path, /*is_folder=*/false));
+        XET_TRY(bool was_there, tree.remove(operation.path, /*is_folder=*/false));
+        // Clients that do not know what it is call a folder a file.
+        if (!was_there) {
+          XET_TRY(was_there, tree.remove(operation.path, /*is_folder=*/true));
+        }
         if (!was_there) {
           return refuse(Reason::kNoEntry,
                         fmt::format("A file with this name doesn't exist: {}", operation.path));
@@ -202,23 +205,30 @@ Done check_operation(const Operation& operation) {
 
 }  // namespace
 
-Done Hub::preupload(const HubRepository& repository, const Revision& revision, std::span<Preupload> files) {
+Outcome<std::string> Hub::text_of(const HubRepository& repository, const Revision& revision,
+                                  std::string_view path) {
+  XET_TRY(const auto entry, TreeReader(store_, repository.id).look_up(revision.tree, path));
+  if (!entry || entry->is_folder) return std::string();
+  XET_TRY(const auto object, store_.object(repository.id, entry->id));
+  return std::string(object ? as_chars(object->data) : std::string_view());
+}
+
+Done Hub::preupload(const HubRepository& repository, const Revision& revision,
+                    const std::optional<std::string>& ignores_text, std::span<Preupload> files) {
   if (files.size() > kMaxPreupload) {
     return refuse(Reason::kTooLarge, "more than 256 files are asked about at once");
   }
-  std::string attributes_text;
-  XET_TRY(const auto attributes_entry, look_up(repository, revision.tree, ".gitattributes"));
-  if (attributes_entry && !attributes_entry->is_folder) {
-    XET_TRY(const auto object, store_.object(repository.id, attributes_entry->id));
-    if (object) attributes_text = as_chars(object->data);
-  }
+  XET_TRY(const auto attributes_text, text_of(repository, revision, ".gitattributes"));
+  XET_TRY(const auto stored_ignores, text_of(repository, revision, ".gitignore"));
   const Attributes attributes(attributes_text);
+  const Ignores ignores(ignores_text ? *ignores_text : stored_ignores);
   std::vector<std::string> paths;
   for (const auto& file : files) paths.push_back(file.path);
   XET_TRY(const auto known, entries(repository, revision, paths, /*with_last_commit=*/false));
   for (auto& file : files) {
     file.as_lfs =
         file.size_bytes > kMaxRegularBytes || attributes.is_lfs(file.path) || is_binary(file.sample);
+    file.is_ignored = ignores.is_ignored(file.path);
     const auto at = std::ranges::find(known, file.path, &Entry::path);
     if (at != known.end() && !at->is_folder) file.known_id = at->lfs ? at->lfs->sha256.hex() : at->id.hex();
   }
@@ -270,11 +280,13 @@ Outcome<GitId> Hub::commit(const Identity& who, const HubRepository& repository,
     XET_TRY(const auto head, store_.ref(repository.id, ref));
     if (!head) return refuse(Reason::kNoRevision, fmt::format("Invalid rev id: {}", branch.substr(0, 100)));
     if (request.parent && *request.parent != *head) {
-      return refuse(Reason::kMoved, fmt::format("{} is at commit {} now, not at {}; nothing was committed",
-                                                branch, head->hex(), request.parent->hex()));
+      return refuse(Reason::kMoved,
+                    fmt::format("The branch was updated since you opened this page. Please refresh and try "
+                                "again. ({} is at commit {} now, not at {}; nothing was committed)",
+                                branch, head->hex(), request.parent->hex()));
     }
     XET_TRY(const auto last, commit(repository, *head));
-    TreeEditor editor([&](const GitId& id) { return tree(repository, id); }, last.tree);
+    TreeEditor editor(TreeReader(store_, repository.id), last.tree);
     XET_TRY_STATUS(apply(editor, request.operations, content));
     auto objects = content.objects;
     const auto new_tree = editor.write(objects);
@@ -297,12 +309,15 @@ Outcome<GitId> Hub::commit(const Identity& who, const HubRepository& repository,
   }
 }
 
-Outcome<std::vector<FileHash>> Hub::share(const HubRepository& from, const HubRepository& to,
-                                          std::span<const FileHash> files) {
-  std::vector<FileHash> missing;
-  for (const auto& file : files) {
-    XET_TRY(const bool shared, store_.share_receipt(from.id, to.id, file));
-    if (!shared) missing.push_back(file);
+Outcome<std::vector<Sha256Digest>> Hub::share(const HubRepository& from, const HubRepository& to,
+                                              std::span<const Sha256Digest> files) {
+  XET_TRY(const auto known, store_.lfs_files(from.id, files));
+  std::vector<FileHash> wanted;
+  for (const auto& file : known) wanted.push_back(file ? file->file : FileHash());
+  XET_TRY(const auto has, store_.share_receipts(from.id, to.id, wanted));
+  std::vector<Sha256Digest> missing;
+  for (size_t i = 0; i < files.size(); ++i) {
+    if (!known[i] || !has[i]) missing.push_back(files[i]);
   }
   return missing;
 }

@@ -7,8 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "hash/sha1.h"
-
 namespace xet::hub {
 
 namespace {
@@ -18,18 +16,6 @@ constexpr std::string_view kFolderMode = "40000";
 constexpr std::string_view kMailDomain = "users.noreply.localhost";
 constexpr std::string_view kPointerBegin = "version https://git-lfs.github.com/spec/v1\noid sha256:";
 constexpr size_t kHexDigits = 64;
-
-std::string_view name_of(GitKind kind) {
-  switch (kind) {
-    case GitKind::kBlob:
-      return "blob";
-    case GitKind::kTree:
-      return "tree";
-    case GitKind::kCommit:
-      return "commit";
-  }
-  return "";
-}
 
 tl::unexpected<Error> broken(std::string_view what) {
   return fail(ErrorCode::kCorruption, fmt::format("a stored {} cannot be read", what));
@@ -66,9 +52,7 @@ std::optional<T> number_of(std::string_view text) {
 }  // namespace
 
 GitObject make_object(GitKind kind, ByteVector data) {
-  std::string header = fmt::format("{} {}", name_of(kind), data.size());
-  header.push_back('\0');
-  return {.id = GitId{hash::sha1({as_byte_span(header), data})}, .kind = kind, .data = std::move(data)};
+  return {.id = GitId::of(kind, data), .kind = kind, .data = std::move(data)};
 }
 
 GitObject encode_tree(const Tree& tree) {

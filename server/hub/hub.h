@@ -77,6 +77,7 @@ struct Preupload {
   std::string sample;  ///< its first bytes
 
   bool as_lfs = false;
+  bool is_ignored = false;
   std::string known_id;  ///< of what the path holds now: SHA-256 or Git's id; empty: nothing
 };
 
@@ -138,6 +139,8 @@ class Hub {
                                            bool is_private);
   Done remove(const Identity& who, const store::RepositoryName& name);
   Done move(const Identity& who, const store::RepositoryName& from, const store::RepositoryName& to);
+  /// kNoRepository unless it is the name of a user, or something was created in it.
+  Done check_known_namespace(std::string_view name);
   Done set_private(const store::HubRepository& repository, bool is_private);
   /// Those that the caller sees. `name_space` empty: of all.
   Outcome<Page<store::HubRepository>> list(const Identity& who, store::RepositoryType type,
@@ -146,7 +149,7 @@ class Hub {
 
   // --- Revisions (revisions.cc)
 
-  /// A branch, a tag, a whole ref name, or a commit id.
+  /// A branch, a tag, a whole ref name, a commit id, or the first seven or more digits of one.
   Outcome<Revision> revision(const store::HubRepository& repository, std::string_view name);
   Outcome<std::vector<store::Ref>> refs(const store::HubRepository& repository);
   Outcome<Page<std::pair<GitId, Commit>>> commits(const store::HubRepository& repository,
@@ -177,16 +180,17 @@ class Hub {
 
   // --- Committing (committing.cc)
 
+  /// How each of the files is to be uploaded. `ignores`: a `.gitignore` in place of the one of the revision.
   Done preupload(const store::HubRepository& repository, const Revision& revision,
-                 std::span<Preupload> files);
+                 const std::optional<std::string>& ignores, std::span<Preupload> files);
   /// The new head of the branch; the old one when nothing has changed. kInvalid names a file that was never
   /// uploaded to this repository, kNoEntry what cannot be deleted, kMoved a head that is not `parent`,
   /// kTooLarge a file of more than kMaxRegularBytes.
   Outcome<GitId> commit(const Identity& who, const store::HubRepository& repository, std::string_view branch,
                         const CommitRequest& request);
   /// Lets `to` have what `from` has. Gives those that `from` has not.
-  Outcome<std::vector<FileHash>> share(const store::HubRepository& from, const store::HubRepository& to,
-                                       std::span<const FileHash> files);
+  Outcome<std::vector<Sha256Digest>> share(const store::HubRepository& from, const store::HubRepository& to,
+                                           std::span<const Sha256Digest> files);
   /// Whether the content was uploaded to this repository.
   Outcome<std::optional<store::LfsFile>> lfs_file(const store::HubRepository& repository,
                                                   const Sha256Digest& sha256);
@@ -207,9 +211,11 @@ class Hub {
                                             std::span<const BucketOperation> operations);
 
  private:
-  Outcome<Tree> tree(const store::HubRepository& repository, const GitId& id);
-  Outcome<std::optional<TreeEntry>> look_up(const store::HubRepository& repository, const GitId& root,
-                                            std::string_view path);
+  Outcome<std::optional<GitId>> commit_by_prefix(const store::HubRepository& repository,
+                                                 std::string_view hex);
+  /// Content of a regular file; "" when there is none.
+  Outcome<std::string> text_of(const store::HubRepository& repository, const Revision& revision,
+                               std::string_view path);
   Done fill(const store::HubRepository& repository, std::span<Entry> entries);
   Done fill_last_commits(const store::HubRepository& repository, const Revision& revision,
                          std::span<Entry> entries);

@@ -8,6 +8,7 @@
 #include "base/try.h"
 #include "server/hub/hub.h"
 #include "server/hub/names.h"
+#include "server/hub/tree_reader.h"
 
 namespace xet::hub {
 
@@ -44,31 +45,6 @@ OpenFolder open_folder(std::string path, const Tree& tree) {
 }
 
 }  // namespace
-
-Outcome<Tree> Hub::tree(const HubRepository& repository, const GitId& id) {
-  XET_TRY(const auto object, store_.object(repository.id, id));
-  if (!object || object->kind != GitKind::kTree) {
-    return tl::unexpected<Refusal>(Error{
-        ErrorCode::kCorruption, fmt::format("repository {} lacks the tree {}", repository.id, id.hex())});
-  }
-  XET_TRY(auto out, decode_tree(object->data));
-  return out;
-}
-
-Outcome<std::optional<TreeEntry>> Hub::look_up(const HubRepository& repository, const GitId& root,
-                                               std::string_view path) {
-  TreeEntry at{.id = root, .is_folder = true};
-  while (!path.empty()) {
-    if (!at.is_folder) return std::nullopt;
-    const size_t end = std::min(path.find('/'), path.size());
-    XET_TRY(const auto names, tree(repository, at.id));
-    const auto found = names.find(path.substr(0, end));
-    if (found == names.end()) return std::nullopt;
-    at = found->second;
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return at;
-}
 
 Done Hub::fill(const HubRepository& repository, std::span<Entry> entries) {
   std::vector<GitId> ids;
@@ -109,6 +85,7 @@ Done Hub::fill_last_commits(const HubRepository& repository, const Revision& rev
   XET_TRY(Commit now, commit(repository, id));
   std::vector<Entry*> open;
   for (auto& entry : entries) open.push_back(&entry);
+  TreeReader trees(store_, repository.id);
   for (size_t n = 0; !open.empty() && n < kMaxHistory; ++n) {
     std::optional<Commit> before;
     if (now.parent) {
@@ -118,7 +95,7 @@ Done Hub::fill_last_commits(const HubRepository& repository, const Revision& rev
     std::vector<Entry*> still_open;
     for (Entry* entry : open) {
       if (before && !same_tree) {
-        XET_TRY(const auto was, look_up(repository, before->tree, entry->path));
+        XET_TRY(const auto was, trees.look_up(before->tree, entry->path));
         if (was && was->id == entry->id) {
           still_open.push_back(entry);
           continue;
@@ -140,11 +117,12 @@ Done Hub::fill_last_commits(const HubRepository& repository, const Revision& rev
 Outcome<Page<Entry>> Hub::list_tree(const HubRepository& repository, const Revision& revision,
                                     std::string_view path, const ListOptions& options) {
   if (!path.empty()) XET_TRY_STATUS(check_path(path));
-  XET_TRY(const auto top, look_up(repository, revision.tree, path));
+  TreeReader trees(store_, repository.id);
+  XET_TRY(const auto top, trees.look_up(revision.tree, path));
   if (!top || !top->is_folder) return no_entry(path);
-  XET_TRY(const auto names, tree(repository, top->id));
+  XET_TRY(const auto names, trees.tree(top->id));
   std::vector<OpenFolder> open;
-  open.push_back(open_folder(std::string(path), names));
+  open.push_back(open_folder(std::string(path), *names));
   Page<Entry> out;
   while (!open.empty()) {
     auto& folder = open.back();
@@ -172,8 +150,8 @@ Outcome<Page<Entry>> Hub::list_tree(const HubRepository& repository, const Revis
                            .last_commit = std::nullopt});
     }
     if (!entry.is_folder || !options.recursive) continue;
-    XET_TRY(const auto deeper, tree(repository, entry.id));
-    open.push_back(open_folder(entry_path, deeper));
+    XET_TRY(const auto deeper, trees.tree(entry.id));
+    open.push_back(open_folder(entry_path, *deeper));
   }
   XET_TRY_STATUS(fill(repository, out.items));
   if (options.with_last_commit) XET_TRY_STATUS(fill_last_commits(repository, revision, out.items));
@@ -185,9 +163,10 @@ Outcome<std::vector<Entry>> Hub::entries(const HubRepository& repository, const 
   if (paths.size() > kMaxPaths)
     return refuse(Reason::kTooLarge, "more than 1000 paths are asked for at once");
   std::vector<Entry> out;
+  TreeReader trees(store_, repository.id);
   for (const auto& path : paths) {
     XET_TRY_STATUS(check_path(path));
-    XET_TRY(const auto found, look_up(repository, revision.tree, path));
+    XET_TRY(const auto found, trees.look_up(revision.tree, path));
     if (!found) continue;
     out.push_back({.path = path,
                    .id = found->id,
@@ -202,7 +181,7 @@ Outcome<std::vector<Entry>> Hub::entries(const HubRepository& repository, const 
 
 Outcome<Entry> Hub::file(const HubRepository& repository, const Revision& revision, std::string_view path) {
   XET_TRY_STATUS(check_path(path));
-  XET_TRY(const auto found, look_up(repository, revision.tree, path));
+  XET_TRY(const auto found, TreeReader(store_, repository.id).look_up(revision.tree, path));
   if (!found || found->is_folder) return no_entry(path);
   Entry out{.path = std::string(path),
             .id = found->id,

@@ -30,7 +30,7 @@ bool is_dot_git(std::string_view component) {
 }
 
 Done bad_path(std::string_view why) {
-  return refuse(Reason::kInvalid, fmt::format("a path {}", why));
+  return refuse(Reason::kBadPath, fmt::format("a path {}", why));
 }
 
 }  // namespace

@@ -12,6 +12,7 @@ namespace xet::hub {
 /// code.
 enum class Reason : uint8_t {
   kInvalid,         ///< the request cannot be
+  kBadPath,         ///< no repository can have a file of this path
   kBadCredentials,  ///< a token that is none, or no longer one
   kForbidden,       ///< this caller may not do that
   kNoRepository,    ///< there is none, or it is hidden from this caller

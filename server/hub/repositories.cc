@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <charconv>
-#include <chrono>
 
+#include "base/clock.h"
 #include "base/try.h"
+#include "server/core/repository_name.h"
 #include "server/hub/attributes.h"
 #include "server/hub/hub.h"
 #include "server/hub/names.h"
@@ -34,12 +35,17 @@ tl::unexpected<Refusal> not_allowed(const Identity& who, std::string_view what) 
   return refuse(Reason::kForbidden, fmt::format("{} is not allowed with this token", what));
 }
 
+bool same_folded(char a, char b) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+  return lower(a) == lower(b);
+}
+
+bool equal_folded(std::string_view a, std::string_view b) {
+  return std::ranges::equal(a, b, same_folded);
+}
+
 bool contains_folded(std::string_view text, std::string_view part) {
-  const auto same = [](char a, char b) {
-    const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
-    return lower(a) == lower(b);
-  };
-  return std::search(text.begin(), text.end(), part.begin(), part.end(), same) != text.end();
+  return std::search(text.begin(), text.end(), part.begin(), part.end(), same_folded) != text.end();
 }
 
 Outcome<int64_t> cursor_of(const std::string& text) {
@@ -72,7 +78,7 @@ int64_t Hub::now_s() const {
 }
 
 store::TimeMs Hub::now_ms() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(clock_.wall_now().time_since_epoch()).count();
+  return unix_milliseconds(clock_.wall_now());
 }
 
 Outcome<HubRepository> Hub::find(const Identity& who, const RepositoryName& name, Right right) {
@@ -99,11 +105,19 @@ Outcome<store::HubStore::Created> Hub::create(const Identity& who, const Reposit
   std::optional<store::RefUpdate> first;
   if (name.type != store::RepositoryType::kBucket) first = first_commit(who, now_s());
   XET_TRY(auto created, store_.create_repository(name, is_private, first));
+  // A namespace whose name differs in case alone may be somebody else's.
+  if (!who.may_write(created.repository.name_space)) {
+    return not_allowed(who, fmt::format("creating something in the namespace {}", name.name_space));
+  }
   return created;
 }
 
 Done Hub::remove(const Identity& who, const RepositoryName& name) {
   XET_TRY(const auto repository, find(who, name, Right::kWrite));
+  // Found by a name that it had once, it is not what is meant to go.
+  if (!equal_folded(repository.name_space, name.name_space) || !equal_folded(repository.name, name.name)) {
+    return no_repository(name);
+  }
   XET_TRY_STATUS(store_.delete_repository(repository.id));
   return {};
 }
@@ -118,9 +132,16 @@ Done Hub::move(const Identity& who, const RepositoryName& from, const Repository
   // Deduplication ends at a namespace, and so do the chunks that were stored for it.
   const auto moved = store_.move_repository(repository.id, to);
   if (!moved && moved.error().code == ErrorCode::kInvalidArgument) {
-    return refuse(Reason::kExists, fmt::format("{}/{} exists already", to.name_space, to.name));
+    return refuse(Reason::kExists, fmt::format("A {} repository called {}/{} already exists",
+                                               core::type_word(to.type), to.name_space, to.name));
   }
   XET_TRY_STATUS(moved);
+  return {};
+}
+
+Done Hub::check_known_namespace(std::string_view name) {
+  XET_TRY(const bool known, store_.has_name_space(name));
+  if (!known) return refuse(Reason::kNoRepository, "there is no user or namespace of this name");
   return {};
 }
 

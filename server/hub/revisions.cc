@@ -14,6 +14,9 @@ using store::HubRepository;
 
 constexpr std::string_view kHeads = "refs/heads/";
 constexpr std::string_view kTags = "refs/tags/";
+constexpr size_t kHexDigits = 40;
+// Git and its users shorten ids to no less.
+constexpr size_t kMinPrefix = 7;
 
 }  // namespace
 
@@ -26,6 +29,17 @@ Outcome<Commit> Hub::commit(const HubRepository& repository, const GitId& id) {
   return out;
 }
 
+Outcome<std::optional<GitId>> Hub::commit_by_prefix(const HubRepository& repository, std::string_view hex) {
+  if (hex.size() < kMinPrefix || hex.size() >= kHexDigits) return std::nullopt;
+  const std::string missing(kHexDigits - hex.size(), '0');
+  const auto first = GitId::from_hex(std::string(hex) + missing);
+  if (!first) return std::nullopt;
+  const auto last = GitId::from_hex(std::string(hex) + std::string(missing.size(), 'f'));
+  XET_TRY(const auto found, store_.commits_between(repository.id, *first, *last, 2));
+  if (found.size() != 1) return std::nullopt;  // what several begin with names none
+  return found.front();
+}
+
 Outcome<Revision> Hub::revision(const HubRepository& repository, std::string_view name) {
   std::optional<GitId> id;
   for (const auto folder : {kHeads, kTags, std::string_view()}) {
@@ -34,6 +48,9 @@ Outcome<Revision> Hub::revision(const HubRepository& repository, std::string_vie
     if (id) break;
   }
   if (!id) id = GitId::from_hex(name);
+  if (!id) {
+    XET_TRY(id, commit_by_prefix(repository, name));
+  }
   if (!id) return refuse(Reason::kNoRevision, fmt::format("Invalid rev id: {}", name.substr(0, 100)));
   XET_TRY(const auto found, commit(repository, *id));
   return Revision{.commit = *id, .tree = found.tree};
@@ -73,7 +90,7 @@ Done Hub::create_ref(const HubRepository& repository, std::string_view folder, s
   // As in Git's files, a name cannot be a folder of others at the same time.
   XET_TRY(const auto others, store_.refs(repository.id));
   for (const auto& other : others) {
-    if (other.name == ref) return refuse(Reason::kExists, fmt::format("{} exists already", name));
+    if (other.name == ref) return refuse(Reason::kExists, fmt::format("Reference {} already exists", ref));
     if (other.name.starts_with(ref + "/") || ref.starts_with(other.name + "/")) {
       return refuse(Reason::kExists, fmt::format("{} is in the way of {}", other.name, name));
     }
@@ -84,13 +101,13 @@ Done Hub::create_ref(const HubRepository& repository, std::string_view folder, s
                                               .target = commit,
                                               .objects = {},
                                               .lfs_files = {}}));
-  if (!made) return refuse(Reason::kExists, fmt::format("{} exists already", name));
+  if (!made) return refuse(Reason::kExists, fmt::format("Reference {} already exists", ref));
   return {};
 }
 
 Done Hub::delete_ref(const HubRepository& repository, std::string_view folder, std::string_view name) {
   const std::string ref = std::string(folder) + std::string(name);
-  if (ref == "refs/heads/main") return refuse(Reason::kForbidden, "the branch main cannot be deleted");
+  if (ref == "refs/heads/main") return refuse(Reason::kForbidden, "Cannot delete refs/heads/main");
   for (;;) {
     XET_TRY(const auto current, store_.ref(repository.id, ref));
     if (!current) return refuse(Reason::kNoRevision, fmt::format("Invalid rev id: {}", name.substr(0, 100)));

@@ -10,6 +10,7 @@
 #include <cstdio>  // renameat2
 #include <utility>
 
+#include "base/random.h"
 #include "io/file.h"
 
 namespace xet::store {
@@ -127,7 +128,7 @@ Result<std::unique_ptr<FsObjectStore>> FsObjectStore::open(const fs::path& direc
 
 Result<std::unique_ptr<ObjectWriter>> FsObjectStore::create() {
   XET_TRY_STATUS(health_->check_writable());
-  const fs::path temp = directory_ / kTempFolder / (io::random_name() + std::string(kTempSuffix));
+  const fs::path temp = directory_ / kTempFolder / (random_hex(8) + std::string(kTempSuffix));
   XET_TRY(auto file, io::File::create_new(temp));
   return std::make_unique<Writer>(*this, std::move(file));
 }

@@ -1,30 +1,42 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "base/text.h"
+#include "hash/sha1.h"
 #include "server/store/hub_store.h"
 
 namespace xet::store {
 
-std::string GitId::hex() const {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string out;
-  out.reserve(2 * raw.size());
-  for (const std::byte byte : raw) {
-    out.push_back(kDigits[std::to_integer<size_t>(byte) >> 4]);
-    out.push_back(kDigits[std::to_integer<size_t>(byte) & 15]);
+namespace {
+
+std::string_view name_of(GitKind kind) {
+  switch (kind) {
+    case GitKind::kBlob:
+      return "blob";
+    case GitKind::kTree:
+      return "tree";
+    case GitKind::kCommit:
+      return "commit";
   }
-  return out;
+  return "";
+}
+
+}  // namespace
+
+GitId GitId::of(GitKind kind, ByteSpan data) {
+  std::string header = fmt::format("{} {}", name_of(kind), data.size());
+  header.push_back('\0');
+  return GitId{hash::sha1({as_byte_span(header), data})};
+}
+
+std::string GitId::hex() const {
+  return to_hex(raw);
 }
 
 std::optional<GitId> GitId::from_hex(std::string_view hex) {
   GitId out;
-  if (hex.size() != 2 * out.raw.size()) return std::nullopt;
-  for (size_t i = 0; i < out.raw.size(); ++i) {
-    const auto high = hex_digit(hex[2 * i]);
-    const auto low = hex_digit(hex[2 * i + 1]);
-    if (!high || !low) return std::nullopt;
-    out.raw[i] = static_cast<std::byte>(*high << 4 | *low);
-  }
+  if (!xet::from_hex(hex, out.raw)) return std::nullopt;
   return out;
 }
 

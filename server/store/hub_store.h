@@ -18,10 +18,15 @@
 
 namespace xet::store {
 
+/// The numbers are written to disk.
+enum class GitKind : uint8_t { kBlob = 1, kTree = 2, kCommit = 3 };
+
 /// The SHA-1 that Git names an object by.
 struct GitId {
   std::array<std::byte, 20> raw{};
 
+  /// Of an object's content, without the header that Git hashes with it.
+  static GitId of(GitKind kind, ByteSpan data);
   /// 40 hex digits, lower case.
   std::string hex() const;
   /// nullopt unless it is 40 hex digits.
@@ -30,9 +35,6 @@ struct GitId {
   static std::optional<GitId> from_raw(ByteSpan bytes);
   friend auto operator<=>(const GitId&, const GitId&) = default;
 };
-
-/// The numbers are written to disk.
-enum class GitKind : uint8_t { kBlob = 1, kTree = 2, kCommit = 3 };
 
 /// An object as Git hashes it, without the header.
 struct GitObject {
@@ -126,7 +128,7 @@ class HubStore {
 
   // --- Users and tokens
 
-  /// False when there is one of that name.
+  /// False when there is one of that name, in any case.
   virtual Result<bool> add_user(std::string_view name) = 0;
   virtual Result<bool> has_user(std::string_view name) = 0;
   virtual Result<std::vector<UserRow>> users() = 0;
@@ -146,15 +148,18 @@ class HubStore {
     bool is_new = false;
   };
   /// The repository, made with its namespace and first commit when it is missing. `first` may be empty, for
-  /// buckets.
+  /// buckets. Names that differ in case alone are the same.
   virtual Result<Created> create_repository(const RepositoryName& name, bool is_private,
                                             const std::optional<RefUpdate>& first) = 0;
+  /// By its name in any case, or by one that it had before it was moved.
   virtual Result<std::optional<HubRepository>> repository(const RepositoryName& name) = 0;
   virtual Result<std::optional<HubRepository>> repository(RepositoryId id) = 0;
   /// Of one type, by namespace and name. `name_space` empty: all. Pages follow each other by `after`, the id
   /// of the last one.
   virtual Result<std::vector<HubRepository>> repositories(RepositoryType type, std::string_view name_space,
                                                           RepositoryId after, uint32_t limit) = 0;
+  /// Whether it is a user's name, or there is or was a repository in it.
+  virtual Result<bool> has_name_space(std::string_view name) = 0;
   virtual Status set_private(RepositoryId repository, bool is_private) = 0;
   /// kInvalidArgument when the new name is taken.
   virtual Status move_repository(RepositoryId repository, const RepositoryName& to) = 0;
@@ -168,6 +173,9 @@ class HubStore {
   /// False, and nothing is done, when the ref is not what is expected.
   virtual Result<bool> update_ref(const RefUpdate& update) = 0;
   virtual Result<std::optional<GitObject>> object(RepositoryId repository, const GitId& id) = 0;
+  /// At most `limit` commits with ids from `first` to `last`.
+  virtual Result<std::vector<GitId>> commits_between(RepositoryId repository, const GitId& first,
+                                                     const GitId& last, uint32_t limit) = 0;
   /// Size and, up to `max_data` bytes, content of blobs, in the same order; nullopt where there is none.
   struct BlobInfo {
     uint64_t size_bytes = 0;
@@ -185,8 +193,10 @@ class HubStore {
 
   /// Size of a file that was uploaded to the repository; nullopt when it was not.
   virtual Result<std::optional<uint64_t>> receipt(RepositoryId repository, const FileHash& file) = 0;
-  /// Gives `to` what `from` has: a right to read, and to commit, the file. False when `from` has it not.
-  virtual Result<bool> share_receipt(RepositoryId from, RepositoryId to, const FileHash& file) = 0;
+  /// Gives `to` what `from` has: a right to read, and to commit, the files. Says of each, in the same order,
+  /// whether `from` has it. The empty file, which nobody uploads, a repository has when a path of it has.
+  virtual Result<std::vector<bool>> share_receipts(RepositoryId from, RepositoryId to,
+                                                   std::span<const FileHash> files) = 0;
 
   // --- Buckets
 

@@ -140,6 +140,15 @@ CREATE TABLE bucket_entries(
   content_type TEXT NOT NULL,
   PRIMARY KEY(repo_id, path)) STRICT, WITHOUT ROWID;
 )sql",
+    R"sql(
+CREATE INDEX repos_folded ON repos(type, name COLLATE NOCASE);
+CREATE TABLE moved_repos(
+  type INTEGER NOT NULL,
+  ns_name TEXT NOT NULL COLLATE NOCASE,
+  name TEXT NOT NULL COLLATE NOCASE,
+  repo_id INTEGER NOT NULL,
+  PRIMARY KEY(type, ns_name, name)) STRICT, WITHOUT ROWID;
+)sql",
 };
 
 Result<int> version_of(sqlite::Connection& connection) {

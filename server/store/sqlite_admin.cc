@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/text.h"
+#include "server/store/hub_store.h"
 #include "server/store/sqlite_meta_store.h"
 #include "server/store/sqlite_rows.h"
 
@@ -83,6 +85,18 @@ Status check_references(Connection& connection, std::vector<std::string>& out) {
     if (const int64_t n = query.integer(0); n > 0) out.push_back(fmt::format("{} {}", n, each.what));
   }
   return {};
+}
+
+Status check_git_objects(Connection& connection, std::vector<std::string>& out) {
+  XET_TRY(auto query, connection.query("SELECT repo_id, oid, kind, data FROM git_objects"));
+  for (;;) {
+    XET_TRY(const bool found, query.step());
+    if (!found) return {};
+    const auto name = query.blob(1);
+    if (GitId::from_raw(name) == GitId::of(static_cast<GitKind>(query.integer(2)), query.blob(3))) continue;
+    out.push_back(fmt::format("the Git object {} of repository {} has another content than its name says",
+                              to_hex(name), query.integer(0)));
+  }
 }
 
 }  // namespace
@@ -223,6 +237,7 @@ Result<std::vector<std::string>> SqliteMetaStore::find_inconsistencies(bool thor
   // One view, so that a shard registered meanwhile is seen with its xorbs.
   XET_TRY(const auto transaction, ReadTransaction::begin(*connection));
   XET_TRY_STATUS(check_references(*connection, out));
+  if (thorough) XET_TRY_STATUS(check_git_objects(*connection, out));
   return out;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 
+#include "base/clock.h"
 #include "io/file.h"
 #include "server/store/schema.h"
 
@@ -43,8 +44,7 @@ int64_t SqliteDatabase::now_s() const {
 }
 
 int64_t SqliteDatabase::now_ms() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(options_.clock->wall_now().time_since_epoch())
-      .count();
+  return unix_milliseconds(options_.clock->wall_now());
 }
 
 Status SqliteDatabase::protect_files() const {

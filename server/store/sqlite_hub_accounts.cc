@@ -57,8 +57,9 @@ Result<bool> SqliteHubStore::add_user(std::string_view name) {
   bool added = false;
   const int64_t now = database_->now_ms();
   const auto work = [&](Connection& connection) -> Status {
-    XET_TRY(auto insert, connection.query("INSERT INTO users(name, created_at) VALUES (?1, ?2) "
-                                          "ON CONFLICT(name) DO NOTHING"));
+    XET_TRY(auto insert,
+            connection.query("INSERT INTO users(name, created_at) SELECT ?1, ?2 WHERE NOT EXISTS "
+                             "(SELECT 1 FROM users WHERE name = ?1 COLLATE NOCASE)"));
     XET_TRY_STATUS(insert.bind(name, now).run());
     added = connection.changes() == 1;
     return {};

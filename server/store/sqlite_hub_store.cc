@@ -33,9 +33,22 @@ Result<std::optional<HubRepository>> one_repository(Query& query) {
   return repository_row(query);
 }
 
+/// The repository of that name; where there is none, the one whose name differs in case alone.
 Result<std::optional<HubRepository>> look_up_repository(Connection& connection, const RepositoryName& name) {
   XET_TRY(auto query, connection.query("SELECT " XET_REPOSITORY_COLUMNS
-                                       " WHERE type = ?1 AND namespaces.name = ?2 AND repos.name = ?3"));
+                                       " WHERE type = ?1 AND namespaces.name = ?2 COLLATE NOCASE AND "
+                                       "repos.name = ?3 COLLATE NOCASE ORDER BY "
+                                       "namespaces.name = ?2 AND repos.name = ?3 DESC, repo_id LIMIT 1"));
+  query.bind(static_cast<int>(name.type), name.name_space, name.name);
+  return one_repository(query);
+}
+
+/// The repository that had this name last.
+Result<std::optional<HubRepository>> look_up_moved(Connection& connection, const RepositoryName& name) {
+  XET_TRY(auto query,
+          connection.query("SELECT " XET_REPOSITORY_COLUMNS
+                           " WHERE deleted_at IS NULL AND repo_id = (SELECT repo_id FROM moved_repos "
+                           "WHERE type = ?1 AND ns_name = ?2 AND name = ?3)"));
   query.bind(static_cast<int>(name.type), name.name_space, name.name);
   return one_repository(query);
 }
@@ -141,6 +154,23 @@ Status change_entry(Connection& connection, RepositoryId bucket, const BucketCha
       .run();
 }
 
+Result<bool> share_receipt(Connection& connection, RepositoryId from, RepositoryId to, const FileHash& file,
+                           int64_t now_s) {
+  XET_TRY(auto has,
+          connection.query(
+              file.is_zero() ? "SELECT 1 FROM bucket_entries WHERE repo_id = ?1 AND file_hash = ?2 UNION ALL "
+                               "SELECT 1 FROM lfs_files WHERE repo_id = ?1 AND file_hash = ?2 LIMIT 1"
+                             : "SELECT 1 FROM repo_files WHERE repo_id = ?1 AND file_hash = ?2"));
+  XET_TRY(const bool found, has.bind(from, file).step());
+  if (!found || file.is_zero() || from == to) return found;
+  XET_TRY(auto copy, connection.query("INSERT INTO repo_files(repo_id, file_hash, sha256, size, first_seen) "
+                                      "SELECT ?2, file_hash, sha256, size, ?4 FROM repo_files "
+                                      "WHERE repo_id = ?1 AND file_hash = ?3 "
+                                      "ON CONFLICT(repo_id, file_hash) DO NOTHING"));
+  XET_TRY_STATUS(copy.bind(from, to, file, now_s).run());
+  return true;
+}
+
 }  // namespace
 
 Result<HubStore::Created> SqliteHubStore::create_repository(const RepositoryName& name, bool is_private,
@@ -148,8 +178,12 @@ Result<HubStore::Created> SqliteHubStore::create_repository(const RepositoryName
   Created out;
   const int64_t now = database_->now_ms();
   const auto work = [&](Connection& connection) -> Status {
-    XET_TRY(out.is_new, insert_repository_row(connection, name, now));
     XET_TRY(auto found, look_up_repository(connection, name));
+    out.is_new = !found;
+    if (!found) {
+      XET_TRY([[maybe_unused]] const bool inserted, insert_repository_row(connection, name, now));
+      XET_TRY(found, look_up_repository(connection, name));
+    }
     if (!found) return fail(ErrorCode::kInternal, "a repository is not there after it was added");
     out.repository = *std::move(found);
     // One that `xet admin cas-token --repo` made has no commit yet.
@@ -167,7 +201,9 @@ Result<HubStore::Created> SqliteHubStore::create_repository(const RepositoryName
 
 Result<std::optional<HubRepository>> SqliteHubStore::repository(const RepositoryName& name) {
   XET_TRY(auto connection, database_->reader());
-  return look_up_repository(*connection, name);
+  XET_TRY(auto found, look_up_repository(*connection, name));
+  if (found) return found;
+  return look_up_moved(*connection, name);
 }
 
 Result<std::optional<HubRepository>> SqliteHubStore::repository(RepositoryId id) {
@@ -194,6 +230,13 @@ Result<std::vector<HubRepository>> SqliteHubStore::repositories(RepositoryType t
   }
 }
 
+Result<bool> SqliteHubStore::has_name_space(std::string_view name) {
+  XET_TRY(auto connection, database_->reader());
+  XET_TRY(auto query, connection->query("SELECT 1 FROM users WHERE name = ?1 UNION ALL "
+                                        "SELECT 1 FROM namespaces WHERE name = ?1 LIMIT 1"));
+  return query.bind(name).step();
+}
+
 Status SqliteHubStore::set_private(RepositoryId repository, bool is_private) {
   return database_->write([&](Connection& connection) -> Status {
     XET_TRY(auto set, connection.query("UPDATE repos SET private = ?2 WHERE repo_id = ?1"));
@@ -203,11 +246,18 @@ Status SqliteHubStore::set_private(RepositoryId repository, bool is_private) {
 
 Status SqliteHubStore::move_repository(RepositoryId repository, const RepositoryName& to) {
   return database_->write([&](Connection& connection) -> Status {
-    XET_TRY(const auto taken, find_repository_row(connection, to));
-    if (taken) return fail(ErrorCode::kInvalidArgument, "there is a repository of the new name already");
+    XET_TRY(const auto taken, look_up_repository(connection, to));
+    if (taken && taken->id != repository) {
+      return fail(ErrorCode::kInvalidArgument, "there is a repository of the new name already");
+    }
     XET_TRY(auto add_space,
             connection.query("INSERT INTO namespaces(name) VALUES (?1) ON CONFLICT(name) DO NOTHING"));
     XET_TRY_STATUS(add_space.bind(to.name_space).run());
+    XET_TRY(auto remember,
+            connection.query("INSERT OR REPLACE INTO moved_repos(type, ns_name, name, repo_id) "
+                             "SELECT type, namespaces.name, repos.name, repo_id FROM repos JOIN namespaces "
+                             "USING (ns_id) WHERE repo_id = ?1 AND deleted_at IS NULL"));
+    XET_TRY_STATUS(remember.bind(repository).run());
     XET_TRY(auto set, connection.query("UPDATE repos SET name = ?3, ns_id = (SELECT ns_id FROM namespaces "
                                        "WHERE name = ?2) WHERE repo_id = ?1 AND deleted_at IS NULL"));
     return set.bind(repository, to.name_space, to.name).run();
@@ -263,6 +313,21 @@ Result<std::optional<GitObject>> SqliteHubStore::object(RepositoryId repository,
       .id = id, .kind = static_cast<GitKind>(query.integer(0)), .data = ByteVector(data.begin(), data.end())};
 }
 
+Result<std::vector<GitId>> SqliteHubStore::commits_between(RepositoryId repository, const GitId& first,
+                                                           const GitId& last, uint32_t limit) {
+  XET_TRY(auto connection, database_->reader());
+  XET_TRY(auto query,
+          connection->query("SELECT oid FROM git_objects WHERE repo_id = ?1 AND oid BETWEEN ?2 AND "
+                            "?3 AND kind = 3 LIMIT ?4"));
+  query.bind(repository, ByteSpan(first.raw), ByteSpan(last.raw), limit);
+  std::vector<GitId> out;
+  for (;;) {
+    XET_TRY(const bool found, query.step());
+    if (!found) return out;
+    XET_TRY(out.emplace_back(), git_id(query, 0));
+  }
+}
+
 Result<std::vector<std::optional<HubStore::BlobInfo>>> SqliteHubStore::blobs(RepositoryId repository,
                                                                              std::span<const GitId> ids,
                                                                              uint64_t max_data) {
@@ -304,26 +369,20 @@ Result<std::optional<uint64_t>> SqliteHubStore::receipt(RepositoryId repository,
   return static_cast<uint64_t>(query.integer(0));
 }
 
-Result<bool> SqliteHubStore::share_receipt(RepositoryId from, RepositoryId to, const FileHash& file) {
-  bool shared = false;
+Result<std::vector<bool>> SqliteHubStore::share_receipts(RepositoryId from, RepositoryId to,
+                                                         std::span<const FileHash> files) {
+  std::vector<bool> out;
   const int64_t now = database_->now_s();
   const auto work = [&](Connection& connection) -> Status {
-    XET_TRY(auto copy,
-            connection.query("INSERT INTO repo_files(repo_id, file_hash, sha256, size, first_seen) "
-                             "SELECT ?2, file_hash, sha256, size, ?4 FROM repo_files "
-                             "WHERE repo_id = ?1 AND file_hash = ?3 "
-                             "ON CONFLICT(repo_id, file_hash) DO NOTHING"));
-    XET_TRY_STATUS(copy.bind(from, to, file, now).run());
-    if (connection.changes() == 1) {
-      shared = true;
-      return {};
+    out.clear();  // the work may be done again
+    for (const auto& file : files) {
+      XET_TRY(const bool shared, share_receipt(connection, from, to, file, now));
+      out.push_back(shared);
     }
-    XET_TRY(auto query, connection.query("SELECT 1 FROM repo_files WHERE repo_id = ?1 AND file_hash = ?2"));
-    XET_TRY(shared, query.bind(from, file).step());
     return {};
   };
   XET_TRY_STATUS(database_->write(work));
-  return shared;
+  return out;
 }
 
 Result<BucketTotals> SqliteHubStore::bucket_totals(RepositoryId bucket) {

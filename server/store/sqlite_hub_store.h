@@ -32,6 +32,7 @@ class SqliteHubStore final : public HubStore {
   Result<std::optional<HubRepository>> repository(RepositoryId id) override;
   Result<std::vector<HubRepository>> repositories(RepositoryType type, std::string_view name_space,
                                                   RepositoryId after, uint32_t limit) override;
+  Result<bool> has_name_space(std::string_view name) override;
   Status set_private(RepositoryId repository, bool is_private) override;
   Status move_repository(RepositoryId repository, const RepositoryName& to) override;
   Status delete_repository(RepositoryId repository) override;
@@ -40,13 +41,16 @@ class SqliteHubStore final : public HubStore {
   Result<std::vector<Ref>> refs(RepositoryId repository) override;
   Result<bool> update_ref(const RefUpdate& update) override;
   Result<std::optional<GitObject>> object(RepositoryId repository, const GitId& id) override;
+  Result<std::vector<GitId>> commits_between(RepositoryId repository, const GitId& first, const GitId& last,
+                                             uint32_t limit) override;
   Result<std::vector<std::optional<BlobInfo>>> blobs(RepositoryId repository, std::span<const GitId> ids,
                                                      uint64_t max_data) override;
   Result<std::vector<std::optional<LfsFile>>> lfs_files(RepositoryId repository,
                                                         std::span<const Sha256Digest> sha256) override;
 
   Result<std::optional<uint64_t>> receipt(RepositoryId repository, const FileHash& file) override;
-  Result<bool> share_receipt(RepositoryId from, RepositoryId to, const FileHash& file) override;
+  Result<std::vector<bool>> share_receipts(RepositoryId from, RepositoryId to,
+                                           std::span<const FileHash> files) override;
 
   Result<BucketTotals> bucket_totals(RepositoryId bucket) override;
   Result<std::optional<BucketEntry>> bucket_entry(RepositoryId bucket, std::string_view path) override;

@@ -1,5 +1,7 @@
 #include "base/clock.h"
 
+#include <algorithm>
+
 namespace xet {
 
 namespace {
@@ -17,6 +19,15 @@ class SystemClock final : public Clock {
 const Clock& system_clock() {
   static const SystemClock clock;
   return clock;
+}
+
+uint64_t unix_seconds(std::chrono::system_clock::time_point time) {
+  const auto since_1970 = std::chrono::floor<std::chrono::seconds>(time.time_since_epoch());
+  return static_cast<uint64_t>(std::max<int64_t>(since_1970.count(), 0));
+}
+
+int64_t unix_milliseconds(std::chrono::system_clock::time_point time) {
+  return std::chrono::floor<std::chrono::milliseconds>(time.time_since_epoch()).count();
 }
 
 }  // namespace xet

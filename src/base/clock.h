@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <mutex>
 
 namespace xet {
@@ -24,5 +25,10 @@ class Clock {
 
 /// The machine's clocks. Lives for ever.
 const Clock& system_clock();
+
+/// Whole seconds from 1970 to `time`, rounded down; 0 for what is before.
+uint64_t unix_seconds(std::chrono::system_clock::time_point time);
+/// Milliseconds from 1970 to `time`, rounded down; negative before.
+int64_t unix_milliseconds(std::chrono::system_clock::time_point time);
 
 }  // namespace xet

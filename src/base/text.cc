@@ -14,6 +14,22 @@ bool is_unreserved(char c) {
          c == '_' || c == '~' || c == '/';
 }
 
+std::optional<unsigned> hex_digit(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return std::nullopt;
+}
+
+/// Of the first two characters of `text`.
+std::optional<std::byte> hex_pair(std::string_view text) {
+  if (text.size() < 2) return std::nullopt;
+  const auto high = hex_digit(text[0]);
+  const auto low = hex_digit(text[1]);
+  if (!high || !low) return std::nullopt;
+  return static_cast<std::byte>(*high << 4 | *low);
+}
+
 }  // namespace
 
 bool is_utf8(std::string_view text) {
@@ -47,11 +63,25 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-std::optional<unsigned> hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return std::nullopt;
+std::string to_hex(ByteSpan bytes) {
+  constexpr std::string_view kDigits = "0123456789abcdef";
+  std::string out;
+  out.reserve(2 * bytes.size());
+  for (const std::byte byte : bytes) {
+    out += kDigits[std::to_integer<size_t>(byte) >> 4];
+    out += kDigits[std::to_integer<size_t>(byte) & 15];
+  }
+  return out;
+}
+
+bool from_hex(std::string_view hex, MutableByteSpan out) {
+  if (hex.size() != 2 * out.size()) return false;
+  for (size_t i = 0; i < out.size(); ++i) {
+    const auto byte = hex_pair(hex.substr(2 * i));
+    if (!byte) return false;
+    out[i] = *byte;
+  }
+  return true;
 }
 
 std::string percent_encode(std::string_view bytes) {
@@ -75,11 +105,9 @@ std::optional<std::string> percent_decode(std::string_view text) {
       out += text[i];
       continue;
     }
-    if (text.size() - i < 3) return std::nullopt;
-    const auto high = hex_digit(text[i + 1]);
-    const auto low = hex_digit(text[i + 2]);
-    if (!high || !low) return std::nullopt;
-    out += static_cast<char>(*high << 4 | *low);
+    const auto byte = hex_pair(text.substr(i + 1));
+    if (!byte) return std::nullopt;
+    out += static_cast<char>(*byte);
     i += 2;
   }
   return out;

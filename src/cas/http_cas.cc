@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <random>
 #include <utility>
 
+#include "base/random.h"
 #include "cas/call.h"
 #include "cas/context.h"
 #include "cas/endpoint_tag.h"
@@ -18,11 +18,6 @@
 namespace xet::cas {
 
 namespace {
-
-double system_random() {
-  std::random_device device;
-  return static_cast<double>(device()) / 4294967296.0;
-}
 
 class HttpCas final : public Cas {
  public:
@@ -133,7 +128,7 @@ Result<TokenAnswer> ask_now(HttpContext& context, std::stop_token stop) {
 
 Result<std::unique_ptr<Cas>> open_http_cas(HttpCasOptions options, std::stop_token stop) {
   XET_TRY_STATUS(check(options));
-  if (!options.random) options.random = system_random;
+  if (!options.random) options.random = random_fraction;
   if (options.session_id.empty())
     options.session_id = make_session_id(options.clock->wall_now(), options.random);
   auto context = std::make_unique<HttpContext>(std::move(options));

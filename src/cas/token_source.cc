@@ -15,10 +15,8 @@ TokenSource::TokenSource(std::optional<AccessToken> first, Refresh refresh, cons
 
 TokenSource::Age TokenSource::age_of(const State& state) const {
   if (!state.token || state.must_refresh) return Age::kOver;
-  const auto since_epoch = clock_.wall_now().time_since_epoch();
-  const auto now_s = std::chrono::duration_cast<std::chrono::seconds>(since_epoch).count();
-  if (now_s < 0) return Age::kOver;  // no clock that says so can be believed
-  const auto now = static_cast<uint64_t>(now_s);
+  const uint64_t now = unix_seconds(clock_.wall_now());
+  if (now == 0) return Age::kOver;  // no clock that says so can be believed
   const uint64_t end = state.token->expires_at_s;
   if (end <= now) return Age::kOver;
   return end - now <= static_cast<uint64_t>(kMargin.count()) ? Age::kEnding : Age::kFresh;

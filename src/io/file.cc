@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -13,11 +12,11 @@
 #include <cerrno>
 #include <climits>
 #include <cstring>
-#include <random>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
+#include "base/random.h"
 
 namespace xet::io {
 
@@ -321,12 +320,6 @@ Status remove_file(const fs::path& path) {
   return {};
 }
 
-std::string random_name() {
-  uint64_t value = 0;
-  if (::getrandom(&value, sizeof value, 0) != sizeof value) value = std::random_device{}();
-  return fmt::format("{:016x}", value);
-}
-
 // --- AtomicFile
 // -----------------------------------------------------------------------------------------------------
 
@@ -343,7 +336,7 @@ bool AtomicFile::is_temp_name(const fs::path& name) {
 
 Result<AtomicFile> AtomicFile::create(const fs::path& destination) {
   const std::string name = destination.filename().string().substr(0, kMaxNameInTemp);
-  const fs::path temp = destination.parent_path() / fmt::format(".{}.{}{}", name, random_name(), kTempSuffix);
+  const fs::path temp = destination.parent_path() / fmt::format(".{}.{}{}", name, random_hex(8), kTempSuffix);
   XET_TRY(auto file, File::create_new(temp));
   AtomicFile out(std::move(file), destination);  // removes the temp file if there is no use for it
   struct stat replaced;

@@ -182,7 +182,4 @@ class MappedFile {
   ByteSpan bytes_;
 };
 
-/// 64 random bits as 16 hex digits, for names of temporary files.
-std::string random_name();
-
 }  // namespace xet::io

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "hash/tree.h"
 #include "io/file.h"
 
@@ -23,11 +24,6 @@ constexpr size_t kMaxAsked = 65536;
 // Index entries take up to 23 bytes: a twelfth of the default memory cap, and 64 GB of chunks.
 constexpr size_t kMaxIndexedChunks = size_t{1} << 20;
 
-uint64_t unix_seconds(const Clock& clock) {
-  return static_cast<uint64_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(clock.wall_now().time_since_epoch()).count());
-}
-
 }  // namespace
 
 Packer::Packer(Environment environment)
@@ -37,7 +33,7 @@ Packer::Packer(Environment environment)
       staging_(env_.cas != nullptr ? std::optional(env_.cas->shard_places()) : std::nullopt),
       on_stop_(env_.monitor.stop_token(), [this] { stop_queries_.request_stop(); }) {
   env_.strand.post([this, token = env_.in_flight.token()] {
-    staging_.load(known_, kMaxIndexedChunks, unix_seconds(env_.shared.clock()));
+    staging_.load(known_, kMaxIndexedChunks, unix_seconds(env_.shared.clock().wall_now()));
   });
 }
 
@@ -525,7 +521,7 @@ void Packer::on_put(const std::shared_ptr<OpenXorb>& xorb, Result<cas::PutXorbOu
   }
   env_.shared.blocking().submit(
       [this, token = env_.in_flight.token(), id = xorb->id(), record = std::move(record)]() mutable {
-        auto path = staging_.stage(record, unix_seconds(env_.shared.clock()));
+        auto path = staging_.stage(record, unix_seconds(env_.shared.clock().wall_now()));
         env_.strand.post([this, inner = env_.in_flight.token(), id, record = std::move(record),
                           path = std::move(path)]() mutable {
           --puts_in_flight_;
@@ -600,7 +596,7 @@ void Packer::put_shard() {
                                        status = std::move(status)]() mutable {
           // Staging is touched here although this is not the strand: of what it does there, only answers are
           // taken meanwhile, and those are left alone here.
-          if (status) staging_.accepted(*shard, unix_seconds(env_.shared.clock()));
+          if (status) staging_.accepted(*shard, unix_seconds(env_.shared.clock().wall_now()));
           env_.strand.post(
               [this, inner = env_.in_flight.token(), n_bytes, status = std::move(status)]() mutable {
                 on_shard_put(std::move(status), n_bytes);

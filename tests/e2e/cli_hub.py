@@ -27,6 +27,7 @@ from cli_support import (
     NOT_ALLOWED,
     NOT_FOUND,
     UNAVAILABLE,
+    UNREADABLE,
     USAGE,
     CliTest,
     Run,
@@ -205,6 +206,18 @@ class Repository(HubTest):
         self.assertEqual(planned["logical_bytes"], len(MODEL) + 4 + len(CONFIG))
         self.assertLess(planned["new_bytes"], 300_000)
         self.assertEqual(planned["wire_bytes"], 0)
+        self.assertEqual(self.commits(self.name), before)
+
+    def test_a_plan_tells_once_what_cannot_be_read(self):
+        self.upload(self.write("config.json", CONFIG))
+        before = self.commits(self.name)
+        path = self.write("model.safetensors", MODEL)
+        (self.folder / "secret").symlink_to(UNREADABLE)
+        planned = self.hub("plan", self.where, "--json", "secret", path, expect=LOCAL_IO)
+        self.assert_one_line(planned.err, "secret", "Permission denied")
+        self.assertEqual(planned.summary["files"], 1)
+        self.assertEqual(planned.summary["logical_bytes"], len(MODEL))
+        self.hub("upload", self.where, "secret", path, expect=LOCAL_IO)
         self.assertEqual(self.commits(self.name), before)
 
     def test_a_manifest_reads_from_the_repository(self):
@@ -412,7 +425,7 @@ class BackUp(HubTest):
 
 
 class Damage(HubTest):
-    def test_fsck_misses_what_the_hub_refers_to(self):
+    def test_fsck_finds_what_the_hub_lost(self):
         model = self.write("w.bin", MODEL)
         self.hub("upload", "models/alice/bert", "--create", model)
         self.hub("upload", "buckets/alice/things", "--create", model)
@@ -421,16 +434,17 @@ class Damage(HubTest):
         self.assertEqual(status, 200, body)
         self.server.stop()
         database = self.server.data / "meta.sqlite"
-        self.xet("admin", "fsck", "--data", self.server.data)
+        self.xet("admin", "fsck", "--deep", "--data", self.server.data)
         whole = database.read_bytes()
         for damage, words in (
+            ("UPDATE git_objects SET data = CAST(data || x'0a' AS BLOB) WHERE kind = 1", "has another content than its name says"),
             ("DELETE FROM git_objects WHERE kind = 3", "branches and tags are at unknown commits"),
             ("UPDATE lfs_files SET file_hash = randomblob(32)", "committed files are unknown"),
             ("UPDATE bucket_entries SET file_hash = randomblob(32)", "files of buckets are unknown"),
         ):
             with contextlib.closing(sqlite3.connect(database)) as changed, changed:
                 self.assertGreater(changed.execute(damage).rowcount, 0, damage)
-            run = self.xet("admin", "fsck", "--data", self.server.data, expect=CONTENT)
+            run = self.xet("admin", "fsck", "--deep", "--data", self.server.data, expect=CONTENT)
             self.assertIn(words.encode(), run.out + run.err)
             database.write_bytes(whole)
 

@@ -46,6 +46,10 @@ class Run:
         return last
 
 
+# Exists, and nobody may read it, root included.
+UNREADABLE = "/proc/sys/vm/compact_memory"
+
+
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment without settings of the program, and with `changes`."""
     out = {k: v for k, v in os.environ.items() if not k.startswith(("XET_", "HF_"))}

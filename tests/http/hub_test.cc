@@ -107,6 +107,49 @@ TEST_F(HubRoutes, EndWithTheTokenAndTheRepository) {
   EXPECT_EQ(status, 401);
 }
 
+TEST_F(HubRoutes, SayThatThereIsNoRepositoryWithoutANamespace) {
+  for (const auto& [method, target] :
+       {std::pair("GET", "/api/models/gpt2"), std::pair("GET", "/api/datasets/squad/revision/main"),
+        std::pair("HEAD", "/gpt2/resolve/main/f"), std::pair("GET", "/datasets/squad/resolve/main/f"),
+        std::pair("DELETE", "/api/buckets/data"), std::pair("POST", "/api/models/gpt2/preupload/main")}) {
+    const auto answer = ask(method, target, writer_);
+    EXPECT_EQ(answer.status, 404) << target;
+    EXPECT_EQ(answer.header("X-Error-Code"), "RepoNotFound") << target;
+  }
+  EXPECT_EQ(ask("GET", "/api/buckets/nobody", writer_).header("X-Error-Code"), "RepoNotFound");
+  for (const char* target : {"/nothing", "/api/models/alice/one/nothing", "/v1/nothing"}) {
+    const auto answer = ask("GET", target, writer_);
+    EXPECT_EQ(answer.status, 404) << target;
+    EXPECT_EQ(answer.header("X-Error-Code"), "") << target;
+  }
+  EXPECT_EQ(ask("DELETE", "/healthz", writer_).status, 405);
+}
+
+TEST_F(HubRoutes, FormatCommitsForPages) {
+  make("one");
+  const Json lines[] = {{{"key", "header"}, {"value", {{"summary", "a < \"b\" & c"}}}},
+                        {{"key", "file"}, {"value", {{"path", "x"}, {"content", "YQ=="}}}}};
+  ASSERT_EQ(
+      ask("POST", "/api/models/alice/one/commit/main", writer_, lines[0].dump() + "\n" + lines[1].dump())
+          .status,
+      200);
+  const std::string commits = "/api/models/alice/one/commits/main";
+  EXPECT_FALSE(get(commits)[0].contains("formatted"));
+  EXPECT_EQ(get(commits + "?expand%5B%5D=formatted")[0]["formatted"]["title"],
+            "a &lt; &quot;b&quot; &amp; c");
+}
+
+TEST_F(HubRoutes, ListAllOfABucketUnlessToldOtherwise) {
+  ASSERT_EQ(ask("POST", "/api/buckets/alice/data", writer_).status, 200);
+  const nlohmann::json line = {
+      {"type", "addFile"}, {"path", "a/b"}, {"xetHash", std::string(64, '0')}, {"mtime", 1}};
+  ASSERT_EQ(ask("POST", "/api/buckets/alice/data/batch", writer_, line.dump()).status, 200);
+  const std::string tree = "/api/buckets/alice/data/tree";
+  EXPECT_EQ(get(tree)[0]["path"], "a/b");
+  EXPECT_EQ(get(tree + "?recursive=true")[0]["path"], "a/b");
+  EXPECT_EQ(get(tree + "?recursive=false")[0]["path"], "a");
+}
+
 TEST_F(HubRoutes, CreateOnceAndSaySo) {
   make("one");
   const auto again = ask("POST", "/api/repos/create", writer_, R"({"name":"alice/one"})");

@@ -231,9 +231,9 @@ TEST(Slots, AreWaitedForAndThenRefused) {
 }
 
 /// A Hub with the repository alice/r; `token` may write there.
-class CommitLimits : public ::testing::Test {
+class HubLimits : public ::testing::Test {
  protected:
-  CommitLimits() {
+  HubLimits() {
     hub::Accounts accounts(fixture.hub(), fixture.clock);
     EXPECT_TRUE(accounts.add_user("alice"));
     token = HttpFixture::bearer(*accounts.create_token(
@@ -252,15 +252,17 @@ class CommitLimits : public ::testing::Test {
         .status;
   }
   static constexpr const char* kCommit = "/api/models/alice/r/commit/main";
+  static constexpr const char* kPathsInfo = "/api/models/alice/r/paths-info/main";
   HttpFixture fixture{[](auto& options) {
     options.limits.body_slots = 1;
     options.limits.shard_memory_bytes = 1000;
+    options.limits.body_memory_bytes = 1000;
     options.limits.slot_wait = kShort;
   }};
   std::pair<std::string, std::string> token;
 };
 
-TEST_F(CommitLimits, NeedNoSlot) {
+TEST_F(HubLimits, CommitsNeedNoSlot) {
   const auto xorb = make_xorb(30, 1);
   auto holder = stalled_upload(fixture, xorb);
   EXPECT_EQ(commit("a"), 200);
@@ -268,7 +270,7 @@ TEST_F(CommitLimits, NeedNoSlot) {
   EXPECT_EQ(holder.read_answer().status, 200);
 }
 
-TEST_F(CommitLimits, AreOfMemory) {
+TEST_F(HubLimits, CommitsCountByTheirMemory) {
   auto first = fixture.connect();
   first.send(RawClient::head("POST", kCommit,
                              {{"Host", "h"}, {"Content-Length", "990"}, {"Expect", "100-continue"}, token}));
@@ -279,11 +281,27 @@ TEST_F(CommitLimits, AreOfMemory) {
   EXPECT_EQ(commit("a"), 200) << "now there is room";
 }
 
-TEST_F(CommitLimits, AreNotTakenUpByWhoMayNotCommit) {
-  auto stranger = fixture.connect();
-  stranger.send(RawClient::head("POST", kCommit,
-                                {{"Host", "h"}, {"Content-Length", "1000"}, {"Expect", "100-continue"}}));
-  EXPECT_EQ(stranger.read_answer().status, 401) << "before a byte of the body";
+TEST_F(HubLimits, OtherBodiesCountByTheirMemoryToo) {
+  auto first = fixture.connect();
+  first.send(RawClient::head("POST", kPathsInfo,
+                             {{"Host", "h"}, {"Content-Length", "990"}, {"Expect", "100-continue"}, token}));
+  EXPECT_EQ(first.read_answer().status, 100) << "it has its memory";
+  auto second = fixture.connect();
+  EXPECT_EQ(second.request("POST", kPathsInfo, {token}, R"({"paths":[]})").status, 503);
+  EXPECT_EQ(commit("a"), 200) << "commits have memory of their own";
+  first.send(R"({"paths":[]})" + std::string(990 - 12, ' '));
+  EXPECT_EQ(first.read_answer().status, 200);
+  EXPECT_EQ(second.request("POST", kPathsInfo, {token}, R"({"paths":[]})").status, 200)
+      << "now there is room";
+}
+
+TEST_F(HubLimits, MemoryIsNotTakenUpByWhoMayNot) {
+  for (const char* path : {kCommit, "/api/repos/create", "/api/models/alice/r/preupload/main"}) {
+    auto stranger = fixture.connect();
+    stranger.send(RawClient::head("POST", path,
+                                  {{"Host", "h"}, {"Content-Length", "1000"}, {"Expect", "100-continue"}}));
+    EXPECT_EQ(stranger.read_answer().status, 401) << path << ": before a byte of the body";
+  }
   EXPECT_EQ(commit("a"), 200);
 }
 

@@ -79,12 +79,25 @@ TEST_F(Buckets, SayWhatTheyCouldNotDoAndDoTheRest) {
   EXPECT_FALSE(hub.bucket_file(data, "x"));
 }
 
+TEST_F(Buckets, CopyTheEmptyFileFromWhereThereIsOne) {
+  const auto other = make(bucket("alice", "other"));
+  auto copy = add("copied", FileHash());
+  copy.kind = BucketOperation::Kind::kCopy;
+  for (const auto& source : {data, other}) {
+    copy.source = source;
+    EXPECT_THAT(failures(data, {copy}), ElementsAre("copied"));
+  }
+  must(hub.batch(other, std::vector{add("empty", FileHash())}));
+  EXPECT_THAT(failures(data, {copy}), ElementsAre());
+  EXPECT_EQ(must(hub.bucket_file(data, "copied")).size_bytes, 0u);
+}
+
 TEST_F(Buckets, RefuseBatchesThatCannotBe) {
   const auto file = upload(data, 1);
   const std::vector<BucketOperation> many(1001, add("a", file.file));
   EXPECT_EQ(hub.batch(data, many).error().reason, Reason::kTooLarge);
   const std::vector<BucketOperation> bad = {add("good", file.file), add("../x", file.file)};
-  EXPECT_EQ(hub.batch(data, bad).error().reason, Reason::kInvalid);
+  EXPECT_EQ(hub.batch(data, bad).error().reason, Reason::kBadPath);
   EXPECT_FALSE(hub.bucket_file(data, "good")) << "nothing was done";
 }
 

@@ -50,12 +50,11 @@ TEST_F(Commits, AreRefusedWhole) {
   };
   EXPECT_EQ(refused({remove("nope")}).reason, Reason::kNoEntry);
   EXPECT_THAT(refused({remove("nope")}).message, HasSubstr("A file with this name doesn't exist"));
-  EXPECT_EQ(refused({remove("folder")}).reason, Reason::kNoEntry);
   EXPECT_EQ(refused({remove_folder("a")}).reason, Reason::kNoEntry);
   EXPECT_EQ(refused({put("a/below", "x")}).reason, Reason::kInvalid) << "a is a file";
   EXPECT_EQ(refused({put("folder", "x")}).reason, Reason::kInvalid);
-  EXPECT_EQ(refused({put("../x", "x")}).reason, Reason::kInvalid);
-  EXPECT_EQ(refused({put(".git/config", "x")}).reason, Reason::kInvalid);
+  EXPECT_EQ(refused({put("../x", "x")}).reason, Reason::kBadPath);
+  EXPECT_EQ(refused({put(".git/config", "x")}).reason, Reason::kBadPath);
   EXPECT_EQ(refused({put("large", std::string(hub::Hub::kMaxRegularBytes + 1, 'x'))}).reason,
             Reason::kTooLarge);
   EXPECT_EQ(refused({put_lfs("x", hash::sha256(as_byte_span("never uploaded")))}).reason, Reason::kInvalid);
@@ -116,8 +115,8 @@ TEST_F(Commits, AreSharedByRightOfReading) {
   const auto file = upload(repo, 1);
   const auto other = must(hub.create(bob, model("bob", "two"), false)).repository;
   const auto unknown = upload(other, 3);
-  const std::vector<FileHash> wanted = {file.file, unknown.file};
-  EXPECT_THAT(must(hub.share(repo, other, wanted)), ElementsAre(unknown.file));
+  const std::vector<Sha256Digest> wanted = {file.sha256, unknown.sha256};
+  EXPECT_THAT(must(hub.share(repo, other, wanted)), ElementsAre(unknown.sha256));
   EXPECT_TRUE(must(hub.lfs_file(other, file.sha256)));
 }
 
@@ -131,15 +130,41 @@ TEST_F(Commits, ClassifyUploads) {
   files[3] = {.path = "c", .size_bytes = 10, .sample = std::string("\0x", 2)};
   files[4] = {.path = "model.safetensors", .size_bytes = 10, .sample = "text"};
   files[5] = {.path = "config.json", .size_bytes = 10, .sample = "{}"};
-  ASSERT_TRUE(hub.preupload(repo, must(hub.revision(repo, "main")), files));
+  ASSERT_TRUE(hub.preupload(repo, must(hub.revision(repo, "main")), {}, files));
   std::vector<bool> as_lfs;
   for (const auto& each : files) as_lfs.push_back(each.as_lfs);
   EXPECT_THAT(as_lfs, ElementsAre(true, false, true, true, true, false));
   EXPECT_EQ(files[0].known_id, file.sha256.hex());
   EXPECT_EQ(files[1].known_id, hub::make_blob(as_byte_span("1")).id.hex());
   EXPECT_EQ(files[5].known_id, "");
+  std::vector<bool> ignored;
+  for (const auto& each : files) ignored.push_back(each.is_ignored);
+  EXPECT_THAT(ignored, ::testing::Each(false));
   std::vector<hub::Preupload> many(257);
-  EXPECT_EQ(hub.preupload(repo, must(hub.revision(repo, "main")), many).error().reason, Reason::kTooLarge);
+  EXPECT_EQ(hub.preupload(repo, must(hub.revision(repo, "main")), {}, many).error().reason,
+            Reason::kTooLarge);
+}
+
+TEST_F(Commits, ClassifyByTheIgnoresOfTheRevisionOrOfTheCaller) {
+  must(commit(repo, {put(".gitignore", "*.log\n/build/\n")}));
+  const auto ignored = [&](const std::optional<std::string>& ignores) {
+    std::vector<hub::Preupload> files;
+    for (const char* path : {"a.log", "build/x", "src/build/x", "tmp/a"})
+      files.push_back({.path = path, .size_bytes = 1, .sample = "x"});
+    EXPECT_TRUE(hub.preupload(repo, must(hub.revision(repo, "main")), ignores, files));
+    std::vector<bool> out;
+    for (const auto& each : files) out.push_back(each.is_ignored);
+    return out;
+  };
+  EXPECT_THAT(ignored({}), ElementsAre(true, true, false, false));
+  EXPECT_THAT(ignored("tmp"), ElementsAre(false, false, false, true));
+  EXPECT_THAT(ignored(""), ElementsAre(false, false, false, false));
+}
+
+TEST_F(Commits, DeleteAFolderThatIsCalledAFile) {
+  must(commit(repo, {put("a/x", "1"), put("b", "1")}));
+  must(commit(repo, {remove("a")}));
+  EXPECT_THAT(paths(repo), ElementsAre(".gitattributes", "b"));
 }
 
 TEST_F(Commits, OfManyAtOnceAllCount) {

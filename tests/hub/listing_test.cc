@@ -1,6 +1,10 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <map>
+
 #include "hub/hub_fixture.h"
+#include "server/hub/tree_reader.h"
 
 namespace xet::testing {
 namespace {
@@ -42,7 +46,7 @@ TEST_F(Listing, RefusesWhatIsNoFolder) {
   for (const char* path : {"nope", "a/x", "a/x/y", "a/nope"}) {
     EXPECT_EQ(hub.list_tree(repo, revision, path, {}).error().reason, Reason::kNoEntry) << path;
   }
-  EXPECT_EQ(hub.list_tree(repo, revision, "../a", {}).error().reason, Reason::kInvalid);
+  EXPECT_EQ(hub.list_tree(repo, revision, "../a", {}).error().reason, Reason::kBadPath);
   EXPECT_EQ(hub.file(repo, revision, "a").error().reason, Reason::kNoEntry) << "a folder is no file";
   const std::vector<std::string> paths = {"a", "nope", "a/x"};
   const auto found = must(hub.entries(repo, revision, paths, false));
@@ -61,6 +65,37 @@ TEST_F(Listing, KnowsWhoChangedWhatLast) {
   EXPECT_EQ(last["a/x"], second);
   EXPECT_EQ(last["a"], second);
   EXPECT_EQ(last["b"], first);
+}
+
+TEST_F(Listing, KnowsTheLastCommitOfManyFilesAcrossALongHistory) {
+  std::vector<hub::Operation> all;
+  for (int i = 0; i < 50; ++i) all.push_back(put(fmt::format("d{}/f{}", i % 7, i), "0"));
+  const auto first = must(commit(repo, all));
+  std::map<std::string, hub::GitId> expected;
+  for (int i = 0; i < 40; ++i) {
+    const auto path = fmt::format("d{}/f{}", i % 7, i);
+    expected[path] = must(commit(repo, {put(path, "1")}));
+  }
+  std::vector<std::string> paths;
+  for (const auto& each : all) paths.push_back(each.path);
+  for (const auto& entry : must(hub.entries(repo, must(hub.revision(repo, "main")), paths, true))) {
+    const auto at = expected.find(entry.path);
+    EXPECT_EQ(entry.last_commit->id, at == expected.end() ? first : at->second) << entry.path;
+  }
+}
+
+TEST_F(Listing, ReadsATreeOnceUntilItHoldsTooMany) {
+  must(commit(repo, {put("a/1", "1"), put("b/1", "1"), put("b/2", "1")}));
+  const auto root = must(hub.revision(repo, "main")).tree;
+  hub::TreeReader trees(*store.hub, repo.id, /*max_entries=*/5);
+  const auto top = must(trees.tree(root));
+  const auto a = must(trees.tree(top->at("a").id));
+  EXPECT_EQ(must(trees.look_up(root, "a/1"))->id, a->at("1").id);
+  EXPECT_FALSE(must(trees.look_up(root, "a/2")));
+  EXPECT_EQ(must(trees.tree(root)), top);
+  EXPECT_TRUE(must(trees.look_up(root, "b/2")));
+  EXPECT_NE(must(trees.tree(root)), top) << "the names of b were too many beside those of a and the root";
+  EXPECT_EQ(top->size(), 3u) << "who holds one keeps it";
 }
 
 }  // namespace

@@ -86,7 +86,42 @@ TEST_F(Repositories, Move) {
   EXPECT_EQ(hub.move(alice, model("alice", "one"), model("bob", "one")).error().reason, Reason::kForbidden);
   ASSERT_TRUE(hub.move(alice, model("alice", "one"), model("team", "two")));
   EXPECT_EQ(must(hub.find(alice, model("team", "two"), Right::kWrite)).id, one.id);
-  EXPECT_FALSE(hub.find(alice, model("alice", "one"), Right::kRead));
+  EXPECT_EQ(must(hub.find(alice, model("alice", "one"), Right::kRead)).full_name(), "team/two");
+  EXPECT_EQ(hub.remove(alice, model("alice", "one")).error().reason, Reason::kNoRepository)
+      << "what goes has to be called what it is called";
+  ASSERT_TRUE(hub.move(alice, model("team", "two"), model("team", "Two")));
+  EXPECT_EQ(must(hub.find(alice, model("Alice", "ONE"), Right::kRead)).full_name(), "team/Two");
+  const auto another = make(model("alice", "one"));
+  EXPECT_NE(another.id, one.id);
+  EXPECT_EQ(must(hub.find(alice, model("alice", "one"), Right::kRead)).id, another.id);
+  ASSERT_TRUE(hub.remove(alice, model("team", "two")));
+  EXPECT_FALSE(hub.find(alice, model("team", "two"), Right::kRead));
+}
+
+TEST_F(Repositories, KeepTheirOldNameFromStrangersToo) {
+  make(model("team", "secret"), /*is_private=*/true);
+  ASSERT_TRUE(hub.move(alice, model("team", "secret"), model("alice", "hidden")));
+  for (const auto& name : {model("team", "secret"), model("alice", "hidden"), model("alice", "HIDDEN")}) {
+    EXPECT_EQ(hub.find(bob, name, Right::kRead).error().reason, Reason::kNoRepository);
+    EXPECT_TRUE(hub.find(alice, name, Right::kWrite));
+  }
+}
+
+TEST_F(Repositories, AreTheSameInAnyCase) {
+  const auto one = make(model("alice", "One"));
+  EXPECT_EQ(must(hub.find(alice, model("ALICE", "one"), Right::kWrite)).id, one.id);
+  const auto again = must(hub.create(alice, model("alice", "one"), false));
+  EXPECT_FALSE(again.is_new);
+  EXPECT_EQ(again.repository.full_name(), "alice/One");
+  EXPECT_EQ(hub.create(alice, model("Alice", "two"), false).error().reason, Reason::kForbidden);
+  EXPECT_FALSE(hub.accounts().add_user("ALICE"));
+}
+
+TEST_F(Repositories, AreInKnownNamespaces) {
+  EXPECT_TRUE(hub.check_known_namespace("alice")) << "a user";
+  EXPECT_EQ(hub.check_known_namespace("team").error().reason, Reason::kNoRepository);
+  make(model("team", "x"));
+  EXPECT_TRUE(hub.check_known_namespace("team"));
 }
 
 TEST_F(Repositories, HaveBranchesAndTags) {
@@ -102,6 +137,11 @@ TEST_F(Repositories, HaveBranchesAndTags) {
   EXPECT_EQ(must(hub.revision(one, "feat/x")).commit, first);
   EXPECT_EQ(must(hub.revision(one, "refs/heads/main")).commit, second);
   EXPECT_EQ(must(hub.revision(one, first.hex())).commit, first);
+  EXPECT_EQ(must(hub.revision(one, first.hex().substr(0, 7))).commit, first);
+  EXPECT_EQ(must(hub.revision(one, second.hex().substr(0, 39))).commit, second);
+  EXPECT_EQ(hub.revision(one, first.hex().substr(0, 6)).error().reason, Reason::kNoRevision);
+  const auto tree = must(hub.revision(one, "main")).tree.hex();
+  EXPECT_EQ(hub.revision(one, tree.substr(0, 10)).error().reason, Reason::kNoRevision) << "no commit";
   for (const char* name : {"nope", "", "refs/heads/nope", "0000000000000000000000000000000000000000"}) {
     EXPECT_EQ(hub.revision(one, name).error().reason, Reason::kNoRevision) << name;
   }

@@ -240,12 +240,5 @@ TEST(MappedFile, AnEmptyFileIsAnEmptyMapAndADirectoryAnError) {
   EXPECT_THAT(MappedFile::open(dir.path()), FailsWith(ErrorCode::kIo));
 }
 
-TEST(RandomName, IsSixteenHexDigitsAndAnotherEachTime) {
-  const auto name = random_name();
-  EXPECT_EQ(name.size(), 16U);
-  EXPECT_EQ(name.find_first_not_of("0123456789abcdef"), std::string::npos);
-  EXPECT_NE(random_name(), name);
-}
-
 }  // namespace
 }  // namespace xet::io
