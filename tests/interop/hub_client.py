@@ -18,7 +18,8 @@ from hub_environments import Stack
 _CALLS = Path(__file__).with_name("hub_calls") / "main.py"
 _NOWHERE = "http://127.0.0.1:9"
 _PROXIES = {name: _NOWHERE for each in ("http", "https", "all") for name in (f"{each}_proxy", f"{each.upper()}_PROXY")}
-_LOOPBACK = {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
+# Variables of the environment of a process that is to reach nothing else.
+LOOPBACK_ONLY = _PROXIES | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
 
 
 @dataclass(frozen=True)
@@ -76,4 +77,4 @@ class HubClient:
             "HF_HUB_DISABLE_UPDATE_CHECK": "1",
             "HF_HUB_DISABLE_XET": "0" if self.has_xet else "1",
         }
-        return environment(HOME=str(self.home), NO_COLOR="1", **hub, **_PROXIES, **_LOOPBACK)
+        return environment(HOME=str(self.home), NO_COLOR="1", **hub, **LOOPBACK_ONLY)

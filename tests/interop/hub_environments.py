@@ -16,6 +16,8 @@ OURS = "xet"
 MODULES = {REFERENCE: "hf-xet==1.8.0", OURS: ""}
 # What loads models and tables from a Hub. Without torch, which transformers does not need for the rest.
 _LIBRARIES = ("safetensors", "numpy", "tokenizers", "transformers", "fsspec", "pyarrow")
+# What huggingface_hub's own tests need.
+_OF_TESTS = ("pytest", "pytest-mock", "jinja2")
 FOLDER = ROOT / "build/interop"
 
 
@@ -38,7 +40,9 @@ class Stack:
     @property
     def environment(self) -> Environment:
         module = (MODULES[self.module],) if MODULES[self.module] else ()
-        return Environment(FOLDER / f"hub-{self.short}", (*module, f"huggingface_hub=={self.hub}", *_LIBRARIES))
+        return Environment(
+            FOLDER / f"hub-{self.short}", (*module, f"huggingface_hub=={self.hub}", *_LIBRARIES, *_OF_TESTS)
+        )
 
 
 def stacks(modules: list[str]) -> list[Stack]:

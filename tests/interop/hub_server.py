@@ -53,8 +53,8 @@ class Hub:
         self.url = server.url
         self._data = server.data
         self._program = program
-        self.token = self._add_user(USER)
-        self.strangers_token = self._add_user("mallory")
+        self.token = self.add_user(USER)
+        self.strangers_token = self.add_user("mallory")
 
     def call(self, method: str, path: str, body: bytes = b"") -> bytes:
         request = urllib.request.Request(self.url + path, body or None, method=method)
@@ -77,7 +77,7 @@ class Hub:
     def is_private(self, place: Place) -> bool:
         return json.loads(self.call("GET", place.api))["private"]
 
-    def _add_user(self, name: str) -> str:
+    def add_user(self, name: str) -> str:
         """His token."""
         self._run("admin", "user", "add", name, "--data", self._data)
         return self._run("admin", "token", "create", "--user", name, "--role", "write", "--data", self._data)

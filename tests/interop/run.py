@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tests/e2e")]
 
 import hub  # noqa: E402
+import hub_suite  # noqa: E402
 import objects  # noqa: E402
 import peers  # noqa: E402
 import plain  # noqa: E402
@@ -42,6 +43,7 @@ PARTS = {
     "objects": objects.run,
     "plain": plain.run_part,
     "hub": hub.run_part,
+    "their-tests": hub_suite.run_part,
 }
 
 
