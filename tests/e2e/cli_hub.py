@@ -437,7 +437,10 @@ class Damage(HubTest):
         self.xet("admin", "fsck", "--deep", "--data", self.server.data)
         whole = database.read_bytes()
         for damage, words in (
-            ("UPDATE git_objects SET data = CAST(data || x'0a' AS BLOB) WHERE kind = 1", "has another content than its name says"),
+            (
+                "UPDATE git_objects SET data = CAST(data || x'0a' AS BLOB) WHERE kind = 1",
+                "has another content than its name says",
+            ),
             ("DELETE FROM git_objects WHERE kind = 3", "branches and tags are at unknown commits"),
             ("UPDATE lfs_files SET file_hash = randomblob(32)", "committed files are unknown"),
             ("UPDATE bucket_entries SET file_hash = randomblob(32)", "files of buckets are unknown"),
