@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,8 +52,13 @@ def stacks(modules: list[str]) -> list[Stack]:
 
 def our_wheel(report: Report) -> Path | None:
     with report.cell("build", "our hf_xet"):
-        return build_wheel(sys.executable)
+        return _wheel()
     return None
+
+
+@functools.cache
+def _wheel() -> Path:
+    return build_wheel(sys.executable)
 
 
 def install(report: Report, stack: Stack, wheel: Path | None) -> bool:

@@ -29,7 +29,6 @@ FILES = (
     "test_file_download",
     "test_hf_api",
     "test_hf_file_system",
-    "test_hub_mixin",
     "test_snapshot_download",
     "test_xet_upload",
 )
@@ -47,13 +46,16 @@ LEFT_OUT = {
     "TestPaperApi": _OTHER_SERVICE,
     "TestSpaceAPI": _OTHER_SERVICE,
     "TestHfApiInferenceCatalog": _OTHER_SERVICE,
+    "duplicate_space": _OTHER_SERVICE,
     "TestExpandPropertyType": "asks the public Hub",
+    "TestHttpGet": "asks no Hub",
     "Discussion": _NO_PULL_REQUESTS,
     "create_pr": _NO_PULL_REQUESTS,
     "on_pr": _NO_PULL_REQUESTS,
     "special_ref": _NO_PULL_REQUESTS,
     "enterprise_org": "our Hub has no organizations that make everything private",
     "create_repo_private_by_default": "our Hub has no organizations that make everything private",
+    "whoami_with_passing_token": "our Hub has users, and no organizations that they are members of",
     "gated": "our Hub has no gated repositories",
     "repo_settings": "our Hub has no gated repositories",
     "modelcard_invalid_metadata": "our Hub does not read model cards",
@@ -107,7 +109,9 @@ class _Suite:
             results = self._pytest()
         for name in FILES:
             with self._report.cell(f"huggingface_hub {self._stack.hub}", f"{name}.py") as cell:
-                cases = [case for case in results if f"tests.{name}." in f"{case.get('classname')}."]
+                cases = [
+                    case for case in results if f"tests.{name}." in f"{case.get('classname') or case.get('name')}."
+                ]
                 failed = [case.get("name") for case in cases if case.find("failure") is not None]
                 broken = [case.get("name") for case in cases if case.find("error") is not None]
                 left_out = sum(case.find("skipped") is not None for case in cases)
@@ -158,7 +162,14 @@ class _Suite:
 
     def _pytest(self) -> list[ElementTree.Element]:
         results = self._folder / "results.xml"
-        command = [self._stack.environment.python, "-m", "pytest", "-q", "--tb=short", f"--junitxml={results}"]
+        command = [
+            self._stack.environment.python,
+            "-m",
+            "pytest",
+            "-q",
+            "--continue-on-collection-errors",
+            f"--junitxml={results}",
+        ]
         done = subprocess.run(
             [*map(str, command), *(f"tests/{name}.py" for name in FILES)],
             cwd=self._folder,

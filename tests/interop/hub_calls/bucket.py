@@ -43,7 +43,7 @@ def lists(bucket: str, names: list[str]) -> dict:
     info = api.bucket_info(bucket)
     return {
         "tree": {entry.path: entry.size for entry in api.list_bucket_tree(bucket, recursive=True)},
-        "top": [entry.path for entry in api.list_bucket_tree(bucket)],
+        "top": [entry.path for entry in api.list_bucket_tree(bucket, recursive=False)],
         "paths": {entry.path: entry.size for entry in api.get_bucket_paths_info(bucket, names)},
         "files": info.total_files,
         "bytes": info.size,
