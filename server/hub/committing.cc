@@ -313,6 +313,7 @@ Outcome<std::vector<Sha256Digest>> Hub::share(const HubRepository& from, const H
                                               std::span<const Sha256Digest> files) {
   XET_TRY(const auto known, store_.lfs_files(from.id, files));
   std::vector<FileHash> wanted;
+  wanted.reserve(known.size());
   for (const auto& file : known) wanted.push_back(file ? file->file : FileHash());
   XET_TRY(const auto has, store_.share_receipts(from.id, to.id, wanted));
   std::vector<Sha256Digest> missing;
