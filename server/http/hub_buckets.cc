@@ -101,7 +101,7 @@ Outcome<Answer> hub_create_bucket(HubCall& call) {
 }
 
 Outcome<Answer> hub_list_buckets(HubCall& call) {
-  XET_TRY_STATUS(call.hub.check_known_namespace(call.request.values.name_space));
+  XET_TRY_STATUS(call.hub.check_known_namespace(call.who, call.request.values.name_space));
   XET_TRY(const auto page,
           call.hub.list(call.who, RepositoryType::kBucket, call.request.values.name_space,
                         query_value(call.request, "search"), query_value(call.request, "cursor"), kPage));

@@ -139,8 +139,8 @@ class Hub {
                                            bool is_private);
   Done remove(const Identity& who, const store::RepositoryName& name);
   Done move(const Identity& who, const store::RepositoryName& from, const store::RepositoryName& to);
-  /// kNoRepository unless it is the name of a user, or something was created in it.
-  Done check_known_namespace(std::string_view name);
+  /// kNoRepository unless it is a user's name, one of the caller's, or he sees a repository in it.
+  Done check_known_namespace(const Identity& who, std::string_view name);
   Done set_private(const store::HubRepository& repository, bool is_private);
   /// Those that the caller sees. `name_space` empty: of all.
   Outcome<Page<store::HubRepository>> list(const Identity& who, store::RepositoryType type,

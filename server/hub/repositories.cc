@@ -139,10 +139,16 @@ Done Hub::move(const Identity& who, const RepositoryName& from, const Repository
   return {};
 }
 
-Done Hub::check_known_namespace(std::string_view name) {
-  XET_TRY(const bool known, store_.has_name_space(name));
-  if (!known) return refuse(Reason::kNoRepository, "there is no user or namespace of this name");
-  return {};
+Done Hub::check_known_namespace(const Identity& who, std::string_view name) {
+  if (std::ranges::find(who.name_spaces, name) != who.name_spaces.end()) return {};
+  XET_TRY(const bool is_user, store_.has_user(name));
+  if (is_user) return {};
+  using enum store::RepositoryType;
+  for (const auto type : {kModel, kDataset, kSpace, kBucket}) {
+    XET_TRY(const auto seen, list(who, type, name, /*search=*/"", /*after=*/"", /*limit=*/1));
+    if (!seen.items.empty()) return {};
+  }
+  return refuse(Reason::kNoRepository, "there is no user or namespace of this name");
 }
 
 Done Hub::set_private(const HubRepository& repository, bool is_private) {

@@ -158,8 +158,6 @@ class HubStore {
   /// of the last one.
   virtual Result<std::vector<HubRepository>> repositories(RepositoryType type, std::string_view name_space,
                                                           RepositoryId after, uint32_t limit) = 0;
-  /// Whether it is a user's name, or there is or was a repository in it.
-  virtual Result<bool> has_name_space(std::string_view name) = 0;
   virtual Status set_private(RepositoryId repository, bool is_private) = 0;
   /// kInvalidArgument when the new name is taken.
   virtual Status move_repository(RepositoryId repository, const RepositoryName& to) = 0;

@@ -230,13 +230,6 @@ Result<std::vector<HubRepository>> SqliteHubStore::repositories(RepositoryType t
   }
 }
 
-Result<bool> SqliteHubStore::has_name_space(std::string_view name) {
-  XET_TRY(auto connection, database_->reader());
-  XET_TRY(auto query, connection->query("SELECT 1 FROM users WHERE name = ?1 UNION ALL "
-                                        "SELECT 1 FROM namespaces WHERE name = ?1 LIMIT 1"));
-  return query.bind(name).step();
-}
-
 Status SqliteHubStore::set_private(RepositoryId repository, bool is_private) {
   return database_->write([&](Connection& connection) -> Status {
     XET_TRY(auto set, connection.query("UPDATE repos SET private = ?2 WHERE repo_id = ?1"));

@@ -32,7 +32,6 @@ class SqliteHubStore final : public HubStore {
   Result<std::optional<HubRepository>> repository(RepositoryId id) override;
   Result<std::vector<HubRepository>> repositories(RepositoryType type, std::string_view name_space,
                                                   RepositoryId after, uint32_t limit) override;
-  Result<bool> has_name_space(std::string_view name) override;
   Status set_private(RepositoryId repository, bool is_private) override;
   Status move_repository(RepositoryId repository, const RepositoryName& to) override;
   Status delete_repository(RepositoryId repository) override;

@@ -117,11 +117,14 @@ TEST_F(Repositories, AreTheSameInAnyCase) {
   EXPECT_FALSE(hub.accounts().add_user("ALICE"));
 }
 
-TEST_F(Repositories, AreInKnownNamespaces) {
-  EXPECT_TRUE(hub.check_known_namespace("alice")) << "a user";
-  EXPECT_EQ(hub.check_known_namespace("team").error().reason, Reason::kNoRepository);
-  make(model("team", "x"));
-  EXPECT_TRUE(hub.check_known_namespace("team"));
+TEST_F(Repositories, AreInNamespacesThatAreKnownToWhoSeesThem) {
+  EXPECT_TRUE(hub.check_known_namespace(bob, "alice")) << "a user";
+  EXPECT_TRUE(hub.check_known_namespace(alice, "team")) << "hers, with nothing in it";
+  const auto secret = make(model("team", "x"), /*is_private=*/true);
+  EXPECT_EQ(hub.check_known_namespace(bob, "team").error().reason, Reason::kNoRepository);
+  EXPECT_EQ(hub.check_known_namespace(bob, "nobody").error().reason, Reason::kNoRepository);
+  ASSERT_TRUE(hub.set_private(secret, false));
+  EXPECT_TRUE(hub.check_known_namespace(bob, "team"));
 }
 
 TEST_F(Repositories, HaveBranchesAndTags) {
