@@ -507,7 +507,9 @@ class TestBucket:
                 assert_stored(stage, bucket, path, data, tmp_path, kind="bucket")
         listed = {e.path: (e.size, e.xet_hash) for e in api().list_bucket_tree(bucket, recursive=True)}
         assert listed == {path: (len(data), xet_hash(data)) for path, data in everything.items()}
-        assert [e.path for e in api().list_bucket_tree(bucket)] == ["d", "empty", "memory.bin", "small"]
+        assert {e.path for e in api().list_bucket_tree(bucket)} == set(everything)
+        top = [e.path for e in api().list_bucket_tree(bucket, recursive=False)]
+        assert top == ["d", "empty", "memory.bin", "small"]
 
         stage.hub.requests.clear()
         out = tmp_path / "out"
