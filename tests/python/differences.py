@@ -146,6 +146,11 @@ DIFFERENCES = {
         "it touches nothing of its parent",
         "data loaders fork and end all the time",
     ),
+    "fork_while_busy": Difference(
+        "a worker that is forked while the parent transfers may wait for ever",
+        "it transfers",
+        "`multiprocessing` and data loaders fork at any time",
+    ),
     "log_file": Difference(
         "import opens a log file in the cache directory, or where `HF_XET_LOG_DEST` says, and starts a thread for it",
         "it writes nothing; the `HF_XET_LOG_*` variables and fields are taken and have no effect",
