@@ -219,7 +219,10 @@ Done Hub::preupload(const HubRepository& repository, const Revision& revision,
     return refuse(Reason::kTooLarge, "more than 256 files are asked about at once");
   }
   XET_TRY(const auto attributes_text, text_of(repository, revision, ".gitattributes"));
-  XET_TRY(const auto stored_ignores, text_of(repository, revision, ".gitignore"));
+  std::string stored_ignores;
+  if (!ignores_text) {
+    XET_TRY(stored_ignores, text_of(repository, revision, ".gitignore"));
+  }
   const Attributes attributes(attributes_text);
   const Ignores ignores(ignores_text ? *ignores_text : stored_ignores);
   std::vector<std::string> paths;
@@ -314,11 +317,14 @@ Outcome<std::vector<Sha256Digest>> Hub::share(const HubRepository& from, const H
   XET_TRY(const auto known, store_.lfs_files(from.id, files));
   std::vector<FileHash> wanted;
   wanted.reserve(known.size());
-  for (const auto& file : known) wanted.push_back(file ? file->file : FileHash());
+  for (const auto& file : known) {
+    if (file) wanted.push_back(file->file);
+  }
   XET_TRY(const auto has, store_.share_receipts(from.id, to.id, wanted));
   std::vector<Sha256Digest> missing;
+  size_t n_known = 0;
   for (size_t i = 0; i < files.size(); ++i) {
-    if (!known[i] || !has[i]) missing.push_back(files[i]);
+    if (!known[i] || !has[n_known++]) missing.push_back(files[i]);
   }
   return missing;
 }

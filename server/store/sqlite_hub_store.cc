@@ -156,19 +156,23 @@ Status change_entry(Connection& connection, RepositoryId bucket, const BucketCha
 
 Result<bool> share_receipt(Connection& connection, RepositoryId from, RepositoryId to, const FileHash& file,
                            int64_t now_s) {
-  XET_TRY(auto has,
-          connection.query(
-              file.is_zero() ? "SELECT 1 FROM bucket_entries WHERE repo_id = ?1 AND file_hash = ?2 UNION ALL "
-                               "SELECT 1 FROM lfs_files WHERE repo_id = ?1 AND file_hash = ?2 LIMIT 1"
-                             : "SELECT 1 FROM repo_files WHERE repo_id = ?1 AND file_hash = ?2"));
+  XET_TRY(auto has, connection.query("SELECT 1 FROM repo_files WHERE repo_id = ?1 AND file_hash = ?2"));
   XET_TRY(const bool found, has.bind(from, file).step());
-  if (!found || file.is_zero() || from == to) return found;
+  if (!found || from == to) return found;
   XET_TRY(auto copy, connection.query("INSERT INTO repo_files(repo_id, file_hash, sha256, size, first_seen) "
                                       "SELECT ?2, file_hash, sha256, size, ?4 FROM repo_files "
                                       "WHERE repo_id = ?1 AND file_hash = ?3 "
                                       "ON CONFLICT(repo_id, file_hash) DO NOTHING"));
   XET_TRY_STATUS(copy.bind(from, to, file, now_s).run());
   return true;
+}
+
+/// Looks through all of its files: no index is by hash.
+Result<bool> has_empty_file(Connection& connection, RepositoryId repository) {
+  XET_TRY(auto query,
+          connection.query("SELECT 1 FROM bucket_entries WHERE repo_id = ?1 AND file_hash = ?2 UNION ALL "
+                           "SELECT 1 FROM lfs_files WHERE repo_id = ?1 AND file_hash = ?2 LIMIT 1"));
+  return query.bind(repository, FileHash()).step();
 }
 
 }  // namespace
@@ -368,9 +372,17 @@ Result<std::vector<bool>> SqliteHubStore::share_receipts(RepositoryId from, Repo
   const int64_t now = database_->now_s();
   const auto work = [&](Connection& connection) -> Status {
     out.clear();  // the work may be done again
+    std::optional<bool> has_empty;
     for (const auto& file : files) {
-      XET_TRY(const bool shared, share_receipt(connection, from, to, file, now));
-      out.push_back(shared);
+      if (!file.is_zero()) {
+        XET_TRY(const bool shared, share_receipt(connection, from, to, file, now));
+        out.push_back(shared);
+        continue;
+      }
+      if (!has_empty) {
+        XET_TRY(has_empty, has_empty_file(connection, from));
+      }
+      out.push_back(*has_empty);
     }
     return {};
   };
